@@ -1,0 +1,44 @@
+# make demo: set up, segment a case with the bundled weights, score it.   make test: everything CI runs.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+PYTHON ?= python3.11
+VENV   ?= .venv
+CASE   ?=
+OUT    ?= demo
+# Which torch: by default what your pip index calls 2.13.0 (on PyPI: the CUDA build, several GB).
+# Other wheels: make install TORCH_ARGS="--index-url <the CPU or CUDA index that pytorch.org names for your machine>"
+TORCH      ?= torch==2.13.0
+TORCH_ARGS ?=
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint bench install lock clean
+
+demo: install
+	$(BIN)/bratseg demo -o "$(OUT)" $(if $(CASE),--case "$(CASE)")
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: install
+	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml locks/dev.txt locks/radiomics.txt locks/install
+	@locks/check-machine "$(PYTHON)"
+	$(PYTHON) -m venv "$(VENV)"
+	locks/install "$(BIN)/python" dev "$(TORCH)" $(TORCH_ARGS)
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch "$@"
+
+lock:
+	locks/update
+
+clean:
+	rm -rf "$(VENV)" demo

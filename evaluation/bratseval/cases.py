@@ -1,0 +1,152 @@
+"""Which files make a case. Paths and names only; no image is opened here."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from bratseval.challenge import MODALITIES, Modality
+from bratseval.errors import InputError
+
+# The last part of a file's name, today's and that of the editions up to 2022, after "-" or "_".
+_SUFFIXES: Final[Mapping[str, Modality]] = {
+    "t1n": "t1n",
+    "t1": "t1n",
+    "t1c": "t1c",
+    "t1ce": "t1c",
+    "t2w": "t2w",
+    "t2": "t2w",
+    "t2f": "t2f",
+    "flair": "t2f",
+}
+_IMAGE_NAME: Final = re.compile(r"^(?:(?P<stem>.*)[-_])?(?P<suffix>[A-Za-z0-9]+)\.nii(?:\.gz)?$", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One folder of images.
+
+    Attributes:
+        id: the folder's whole name, opaque; the output is called after it.
+        images: the file of each modality that is there.
+        reference: the `-seg` file beside them, if any.
+    """
+
+    id: str
+    images: Mapping[Modality, Path]
+    reference: Path | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """The cases of a folder, and for each folder that is no case the reason why."""
+
+    cases: tuple[Case, ...]
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+
+def find_cases(folder: Path, *, mounted: bool = False) -> Found:
+    """The cases in a folder of case folders, or in one case folder, in the order of their names.
+
+    Hidden files are passed over, and so are sub-folders without any NIfTI file.
+
+    Args:
+        folder: holds case folders, or the images of one case.
+        mounted: the folder's name is a mount point's and says nothing, so a single
+            case in it is called after the part that its files' names share.
+
+    Raises:
+        InputError: the folder is not there, or holds no case at all.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: is not a folder, expected a folder of cases. Check the path.")
+    folder = folder.resolve()
+    if any(_modality(path) for path in _files(folder)):
+        return _collect([(_shared_stem(_files(folder)) if mounted else folder.name, _files(folder))], folder)
+    entries = [(entry.name, _files(entry)) for entry in _visible(folder) if entry.is_dir()]
+    entries = [(name, files) for name, files in entries if any(_IMAGE_NAME.match(path.name) for path in files)]
+    if not entries:
+        raise InputError(
+            f"{folder}: holds no case, expected folders with files that end in "
+            f"{', '.join(f'-{m}.nii.gz' for m in MODALITIES)}. Check the path."
+        )
+    return _collect(entries, folder)
+
+
+def case_of_files(files: Sequence[Path]) -> Case:
+    """The case that some image files make; its id is the part that their names share.
+
+    Raises:
+        InputError: a file is missing, its name says no modality, or two say the same.
+    """
+    for path in files:
+        if not path.is_file():
+            raise InputError(f"{path}: is not a file, expected an image. Check the path.")
+        if _modality(path) is None and not _is_reference(path):
+            raise InputError(
+                f"{path}: its name says no modality, expected an end like "
+                f"{' or '.join(f'-{m}.nii.gz' for m in MODALITIES)}. Rename it."
+            )
+    return _case(_shared_stem(files), files, None)
+
+
+def _collect(entries: Iterable[tuple[str, Sequence[Path]]], root: Path) -> Found:
+    cases, problems = [], {}
+    for name, files in entries:
+        try:
+            cases.append(_case(name, files, root))
+        except InputError as error:
+            problems[name] = str(error)
+    return Found(tuple(cases), problems)
+
+
+def _case(case_id: str, files: Sequence[Path], root: Path | None) -> Case:
+    images: dict[Modality, Path] = {}
+    wrong: list[str] = []
+    for path in files:
+        modality = _modality(path)
+        if modality is None:
+            continue
+        if modality in images:
+            wrong.append(f"{path}: is a second {modality} beside {images[modality].name}. Keep one of them.")
+        elif root is not None and not path.resolve().is_relative_to(root):
+            wrong.append(f"{path}: links to a file outside {root}. Put the file itself there.")
+        images[modality] = path
+    missing = [modality for modality in MODALITIES if modality not in images]
+    if missing:
+        place = files[0].parent if files else case_id
+        wrong.append(
+            f"{place}: has no {' and no '.join(missing)}, expected {', '.join(MODALITIES)}. Add the missing images."
+        )
+    if wrong:
+        raise InputError("\n".join(wrong))
+    return Case(case_id, images, next((path for path in files if _is_reference(path)), None))
+
+
+def _modality(path: Path) -> Modality | None:
+    match = _IMAGE_NAME.match(path.name)
+    return _SUFFIXES.get(match["suffix"].lower()) if match else None
+
+
+def _is_reference(path: Path) -> bool:
+    match = _IMAGE_NAME.match(path.name)
+    return match is not None and match["suffix"].lower() == "seg"
+
+
+def _visible(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in _visible(folder) if not path.is_dir()]
+
+
+def _shared_stem(files: Sequence[Path]) -> str:
+    stems = [match["stem"] or "" for path in files if _modality(path) and (match := _IMAGE_NAME.match(path.name))]
+    shared = ""
+    for letters in zip(*stems, strict=False):
+        if len(set(letters)) > 1:
+            break
+        shared += letters[0]
+    return shared.rstrip("-_. ") or "case"

@@ -1,0 +1,45 @@
+"""Turning voxels between orientations: flips and swaps of axes, never interpolation."""
+
+from typing import TypeVar
+
+import numpy as np
+from nibabel.orientations import axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
+from numpy.typing import NDArray
+
+from bratseval.nifti import Grid
+
+T = TypeVar("T", bound=np.generic)
+
+
+def reorient(voxels: NDArray[T], affine: NDArray[np.float64], target: str) -> NDArray[T]:
+    """The same voxels with their axes flipped and swapped to run towards `target`, e.g. "LPS".
+
+    Args:
+        voxels: (x, y, z) or (c, x, y, z); the last three axes are turned.
+        affine: (4, 4) of the voxels as they are.
+        target: three letters, one of each pair L/R, P/A, I/S: where each axis runs to.
+
+    Returns:
+        A view; oblique images go to the nearest of the 48 orientations, nothing is interpolated.
+    """
+    return _turn(voxels, ornt_transform(io_orientation(affine), axcodes2ornt(target)))
+
+
+def reorient_back(voxels: NDArray[T], affine: NDArray[np.float64], target: str) -> NDArray[T]:
+    """Undo `reorient`: from `target` to the orientation of `affine`. A view."""
+    return _turn(voxels, ornt_transform(axcodes2ornt(target), io_orientation(affine)))
+
+
+def reoriented_affine(grid: Grid, target: str) -> NDArray[np.float64]:
+    """The affine of the grid's voxels after `reorient(…, target)`."""
+    turn = ornt_transform(io_orientation(grid.affine), axcodes2ornt(target))
+    return np.asarray(grid.affine @ inv_ornt_aff(turn, grid.shape), dtype=np.float64)
+
+
+def _turn(voxels: NDArray[T], turn: NDArray[np.float64]) -> NDArray[T]:
+    lead = voxels.ndim - 3
+    order = np.argsort(turn[:, 0]).astype(int)
+    moved = voxels.transpose(*range(lead), *(lead + order))
+    steps = [slice(None)] * lead + [slice(None, None, int(turn[axis, 1])) for axis in order]
+    turned: NDArray[T] = moved[tuple(steps)]
+    return turned

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bratseval.errors import InputError
 
 HEADER_BYTES: Final = 348
+DESCRIPTION: Final = slice(148, 228)  # where the header keeps `descrip`
 MAX_SIDE_VOXELS: Final = 1024
 MAX_VOXELS: Final = 512 * 512 * 512  # a float64 volume of this size is 1 GiB
 MAX_VOX_OFFSET: Final = 1024**2  # room for header extensions
@@ -76,10 +77,9 @@ def _checked_shape(path: Path, header: nib.Nifti1Header) -> tuple[int, int, int]
 
 def _check_dtype(path: Path, header: nib.Nifti1Header) -> None:
     code = int(header["datatype"])
-    try:
-        dtype = header.get_data_dtype()
-    except nib.spatialimages.HeaderDataError:
-        raise InputError(f"{path}: data type {code} is unknown to NIfTI-1. Save it as int16 or float32.") from None
+    if code not in nib.nifti1.data_type_codes.dtype:
+        raise InputError(f"{path}: data type {code} is unknown to NIfTI-1. Save it as int16 or float32.")
+    dtype = header.get_data_dtype()
     if dtype.str[1:] not in _VOXEL_TYPES:
         name = nib.nifti1.data_type_codes.label[code]
         raise InputError(f"{path}: voxels are {name}, expected integers or floats. Save it as int16 or float32.")

@@ -1,0 +1,50 @@
+"""A weights folder, verified and made ready on a device."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from bratseg.clusters import read_clusters
+from bratseg.config import Config
+from bratseg.ensemble import common_outputs
+from bratseg.models.torch_engine import load_member, resolve_device
+from bratseg.pipeline import Ensemble
+from bratseg.run import Settings
+from bratseg.weights import default_weights, read_weights
+from bratseval.errors import InputError
+
+
+@contextmanager
+def load_ensemble(folder: Path | None, config: Config, device: str | None) -> Iterator[tuple[Ensemble, Settings]]:
+    """The members of a weights folder on their device, given back at the end.
+
+    Args:
+        folder: a weights folder; None for the bundled one.
+        device: auto, cpu, cuda or cuda:N; None leaves it to the config.
+
+    Raises:
+        InputError: the folder does not verify, its members have no common answer, or the device is not there.
+    """
+    folder = default_weights() if folder is None else folder
+    weights = read_weights(folder)
+    try:
+        common_outputs([entry.description.outputs for entry in weights.members])
+    except ValueError as error:
+        raise InputError(f"{folder}: {error}. Put members together that answer alike.") from None
+    chosen = resolve_device(config.device if device is None else device)
+    clusters = read_clusters(weights.clusters) if weights.clusters and config.postprocess else None
+    with ExitStack() as stack:
+        members = []
+        for entry in weights.members:
+            member = load_member(entry.path, device=chosen, mirroring=config.mirroring)
+            stack.callback(member.close)
+            members.append((member, entry.share))
+        settings = Settings(
+            weights=weights.name,
+            weights_sha256=weights.digest,
+            mirroring=config.mirroring,
+            tile_step=config.tile_step,
+            postprocess=config.postprocess,
+            device=chosen,
+        )
+        yield Ensemble(tuple(members), clusters, config.tile_step), settings

@@ -1,0 +1,212 @@
+"""From a case's files to its labels: the only file that knows the order of the steps."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bratseg.clusters import Clusters
+from bratseg.ensemble import common_outputs, paint, to_common
+from bratseg.inference import sliding_window
+from bratseg.models.member import Member, OutOfDeviceMemory, Outputs, Preprocessing
+from bratseg.postprocess import PostprocessResult, postprocess_case
+from bratseg.preprocessing import Prepared, preprocess, restore, to_probabilities
+from bratseval.cases import Case
+from bratseval.challenge import MODALITIES, Modality
+from bratseval.errors import InputError
+from bratseval.nifti import Grid, read_image
+from bratseval.orientation import reorient, reorient_back, reoriented_affine
+
+ORIENTATION: Final = "LPS"  # BraTS stores its voxels so; post-processing sees every case in it
+MAX_AFFINE_DIFFERENCE_MM: Final = 1e-3  # between the modalities of a case; BraTS co-registers them
+MAX_BRAIN_SHARE: Final = 0.6  # of a volume that is not 0: 16 % in BraTS space, 100 % with skull and air noise
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A case in memory: float32 images (x, y, z) as stored, the grid they share, what was odd about them."""
+
+    images: Mapping[Modality, NDArray[np.float32]]
+    grid: Grid
+    sha256: Mapping[Modality, str]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Members ready on their device, each with its part of the mean, and the fitted post-processing, if any."""
+
+    members: Sequence[tuple[Member, float]]
+    clusters: Clusters | None
+    tile_step: float
+
+    @property
+    def outputs(self) -> Outputs:
+        """What the mean consists of."""
+        return common_outputs([member.description.outputs for member, _ in self.members])
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """Labels (x, y, z) on the case's own grid, and what happened on the way to them."""
+
+    labels: NDArray[np.uint8]
+    postprocess: str
+    removed_voxels: int
+    steps_down: tuple[str, ...]
+
+
+def hash_case(case: Case) -> Mapping[Modality, str]:
+    """The sha256 of each image file.
+
+    Raises:
+        InputError: a file can't be read.
+    """
+    try:
+        return {modality: _sha256(case.images[modality]) for modality in MODALITIES}
+    except OSError as error:
+        raise InputError(f"{error.filename}: cannot be read ({error.strerror}). Check its permissions.") from None
+
+
+def read_case(case: Case) -> Volume:
+    """A case's four images, checked against each other.
+
+    Raises:
+        InputError: with all that is wrong: an unsound file, shapes or affines that
+            differ, one file given for two modalities.
+    """
+    images, problems, warnings = {}, [], []
+    for modality in MODALITIES:
+        try:
+            images[modality] = read_image(case.images[modality])
+            warnings += images[modality].warnings
+        except InputError as error:
+            problems.append(str(error))
+    sha256 = hash_case(case)
+    for i, modality in enumerate(MODALITIES):
+        for other in MODALITIES[:i]:
+            if sha256[modality] == sha256[other]:
+                problems.append(f"{case.images[modality]}: is the same file as {other}. Give each modality its own image.")
+    if images:
+        grids = {modality: image.grid for modality, image in images.items()}
+        problems += _grid_problems(case, grids)
+    if problems:
+        raise InputError("\n".join(problems))
+    voxels = {modality: image.voxels.astype(np.float32, copy=False) for modality, image in images.items()}
+    return Volume(voxels, images["t1c"].grid, sha256, (*warnings, *_oddities(voxels)))
+
+
+def segment(
+    volume: Volume, ensemble: Ensemble, on_tile: Callable[[int, int, int, int], None] = lambda *_: None
+) -> Segmentation:
+    """The labels of a case: preprocessed once for each recipe, averaged over members, painted, cleaned.
+
+    Args:
+        on_tile: told (member, members, tile, tiles), counted from 1, after each tile.
+
+    Raises:
+        OutOfDeviceMemory: a member found no room, even after every step down.
+    """
+    common = ensemble.outputs
+    prepared: dict[tuple[Preprocessing, tuple[Modality, ...]], Prepared] = {}
+    steps: list[str] = []
+    share_sum = sum(share for _, share in ensemble.members)
+    mean: NDArray[np.float32] | None = None
+    for i, (member, share) in enumerate(ensemble.members, start=1):
+        description = member.description
+        key = (description.preprocessing, description.inputs)
+        if key not in prepared:
+            prepared[key] = _prepare(volume, *key)
+        outputs = _with_steps_down(
+            member, prepared[key].data, ensemble.tile_step, steps, lambda *t, i=i: on_tile(i, len(ensemble.members), *t)
+        )
+        probabilities = to_probabilities(restore(outputs, prepared[key]), description, prepared[key])
+        turned = _turn(probabilities, volume, description.preprocessing.orientation)
+        part = to_common(turned, description.outputs, common) * np.float32(share / share_sum)
+        mean = part if mean is None else mean + part
+    if mean is None:
+        raise ValueError("an ensemble needs at least one member")
+    result = _postprocess(paint(mean, common), volume, ensemble.clusters)
+    labels = np.ascontiguousarray(reorient_back(result.labels, volume.grid.affine, ORIENTATION))
+    return Segmentation(labels, result.reason, sum(result.removed_voxels.values()), tuple(steps))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _grid_problems(case: Case, grids: Mapping[Modality, Grid]) -> list[str]:
+    problems = []
+    first = next(iter(grids))
+    for modality, grid in grids.items():
+        path = case.images[modality]
+        if grid.shape != grids[first].shape:
+            problems.append(
+                f"{path}: is {_times(grid.shape)} voxels, expected {_times(grids[first].shape)} like {first}. "
+                "Co-register the modalities."
+            )
+        elif (off := grid.difference(grids[first])) > MAX_AFFINE_DIFFERENCE_MM:
+            problems.append(
+                f"{path}: its affine differs from that of {first} by up to {off:.3g} mm, expected the same. "
+                "Co-register the modalities."
+            )
+    return problems
+
+
+def _oddities(images: Mapping[Modality, NDArray[np.float32]]) -> list[str]:
+    brain = np.logical_or.reduce([image != 0 for image in images.values()])
+    share = np.count_nonzero(brain) / brain.size
+    if share > MAX_BRAIN_SHARE:
+        return [f"{share:.0%} of the voxels are not 0: the skull is probably still there; BraTS strips it"]
+    return []
+
+
+def _prepare(volume: Volume, recipe: Preprocessing, inputs: Sequence[Modality]) -> Prepared:
+    affine = volume.grid.affine
+    channels = np.stack([reorient(volume.images[modality], affine, recipe.orientation) for modality in inputs])
+    spacing = np.linalg.norm(reoriented_affine(volume.grid, recipe.orientation)[:3, :3], axis=0)
+    z, y, x = (float(edge) for edge in spacing[::-1])
+    return preprocess(channels.transpose(0, 3, 2, 1), (z, y, x), recipe)
+
+
+def _with_steps_down(
+    member: Member,
+    image: NDArray[np.float32],
+    step: float,
+    steps: list[str],
+    on_tile: Callable[[int, int], None],
+) -> NDArray[np.float32]:
+    """The member's outputs; when its device is full it uses less memory, which is written to `steps`."""
+    while True:
+        try:
+            return sliding_window(member, image, step=step, on_tile=on_tile)
+        except OutOfDeviceMemory:
+            told = member.step_down()
+            if told is None:
+                raise
+            steps.append(f"out of device memory: {told}")
+
+
+def _turn(probabilities: NDArray[np.float32], volume: Volume, orientation: str) -> NDArray[np.float32]:
+    """Probabilities (o, z, y, x) of a recipe's orientation as (o, x, y, z) in the common one. A view."""
+    affine = reoriented_affine(volume.grid, orientation)
+    return reorient(probabilities.transpose(0, 3, 2, 1), affine, ORIENTATION)
+
+
+def _postprocess(labels: NDArray[np.uint8], volume: Volume, clusters: Clusters | None) -> PostprocessResult:
+    if clusters is None:
+        return PostprocessResult(labels, None, "none: the weights carry no fitted clusters", {}, 0)
+    affine = volume.grid.affine
+    images = {modality: reorient(image, affine, ORIENTATION) for modality, image in volume.images.items()}
+    spacing = np.linalg.norm(reoriented_affine(volume.grid, ORIENTATION)[:3, :3], axis=0)
+    x, y, z = (float(edge) for edge in spacing)
+    return postprocess_case(labels, images, (x, y, z), clusters)
+
+
+def _times(shape: Sequence[int]) -> str:
+    return "x".join(str(side) for side in shape)

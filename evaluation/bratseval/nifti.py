@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 import nibabel as nib
 import numpy as np
@@ -55,11 +55,14 @@ class Grid:
         return float(np.abs(self.affine - other.affine).max())
 
 
+T = TypeVar("T", np.float32, np.uint8)
+
+
 @dataclass(frozen=True)
-class Image:
+class Image(Generic[T]):
     """Voxels (x, y, z), where they lie, and what was odd but bearable about the file."""
 
-    voxels: NDArray[np.generic]
+    voxels: NDArray[T]
     grid: Grid
     warnings: tuple[str, ...] = ()
 
@@ -78,7 +81,7 @@ def grid_of(shape: tuple[int, int, int], affine: NDArray[np.float64]) -> Grid:
     return Grid(shape, np.asarray(affine, dtype=np.float64), header.binaryblock)
 
 
-def read_image(path: Path) -> Image:
+def read_image(path: Path) -> Image[np.float32]:
     """The intensities of a 3-D NIfTI file as float32.
 
     A few NaN or infinite voxels (at most 1 %) become 0 and are told in `warnings`.
@@ -104,7 +107,7 @@ def read_image(path: Path) -> Image:
     return Image(voxels, grid, warnings)
 
 
-def read_labels(path: Path) -> Image:
+def read_labels(path: Path) -> Image[np.uint8]:
     """The labels of a 3-D NIfTI segmentation as uint8.
 
     Floating-point files are accepted when every voxel is an exact integer.

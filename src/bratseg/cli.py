@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ from bratseval.errors import InputError
 
 if TYPE_CHECKING:
     from bratseg.run import CaseResult
+    from bratseval.scoring import CaseScore
 
 OK, SOME_FAILED, USAGE, INVALID_INPUT, ENVIRONMENT = range(5)
 TERMINATED = 128 + signal.SIGTERM
@@ -104,7 +105,13 @@ def _infer(arguments: argparse.Namespace) -> int:
 
         with show:
             run_cases(
-                found, arguments.output, ensemble, settings, resume=arguments.resume, on_tile=show.tile, on_case=finished
+                found,
+                arguments.output,
+                ensemble,
+                settings,
+                resume=arguments.resume,
+                on_tile=show.tile,
+                on_case=finished,
             )
     return _exit_code(results)
 
@@ -208,3 +215,95 @@ def _add_weights(parser: argparse.ArgumentParser) -> None:
     train.add_argument("--minutes", type=float, default=30.0)
     train.add_argument("--seed", type=int, default=0)
     train.set_defaults(command=_weights_train)
+
+
+def _add_convert(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", type=Path, help="nnU-Net v2: the folder with dataset.json; MedNeXt: a checkpoint")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="weights folder; the member is added to it")
+    parser.add_argument("--name", required=True, help="of the member, a folder in the weights folder")
+    parser.set_defaults(command=_weights_convert)
+
+
+def _weights_show(arguments: argparse.Namespace) -> int:
+    from bratseg.weights import default_weights, read_weights
+
+    weights = read_weights(arguments.folder or default_weights())
+    print(f"{weights.name}  sha256 {weights.digest}")
+    for entry in weights.members:
+        about = entry.description
+        print(
+            f"  {entry.path.name}: {about.network}, share {entry.share}, {len(about.folds)} folds, {about.outputs.kind}"
+        )
+    return OK
+
+
+def _weights_convert(arguments: argparse.Namespace) -> int:
+    return OK
+
+
+def _weights_train(arguments: argparse.Namespace) -> int:
+    from bratseg.phantoms.training import train_default_weights
+
+    train_default_weights(arguments.output, network=arguments.network, minutes=arguments.minutes, seed=arguments.seed)
+    return OK
+
+
+# demo
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", "--output", type=Path, default=Path("demo"))
+    parser.add_argument("--case", type=Path, help="a case folder; default: a phantom is made")
+    parser.add_argument("--weights", type=Path, help="a weights folder; default: the bundled one")
+    parser.add_argument("--device", help="auto, cpu, cuda or cuda:N; default: auto")
+    parser.set_defaults(command=_demo)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from bratseg.config import read_config
+    from bratseg.demo import EDITION, phantom_case, run_demo
+
+    folder = arguments.case
+    if folder is None:
+        print("making a phantom ...", file=sys.stderr)
+        folder = phantom_case(arguments.output / "cases")
+    print(f"segmenting {folder} ...", file=sys.stderr)
+    demo = run_demo(folder, arguments.output, read_config(), weights=arguments.weights, device=arguments.device)
+    print(_line(demo.result))
+    if demo.score is None:
+        print("no reference (-seg) beside the images, so there is no score")
+    else:
+        print(f"\nscores, rules of {EDITION}:")
+        for row in _score_table(demo.score):
+            print(row)
+    print(f"\nsegmentation  {demo.segmentation}\npicture       {demo.picture}\nreport        {demo.report}")
+    return OK
+
+
+def _score_table(score: "CaseScore") -> list[str]:
+    columns = {"LesionWise_Score_Dice": "lesion-wise Dice", "LesionWise_Score_HD95": "lesion-wise HD95"}
+    columns |= {"Num_TP": "detected", "Num_FN": "missed", "Num_FP": "spurious"}
+    rows = ["region  " + "  ".join(f"{name:>16}" for name in columns.values())]
+    for region, values in score.regions.items():
+        rows.append(f"{region:<6}  " + "  ".join(f"{values[column]:>16.4g}" for column in columns))
+    return rows
+
+
+# info
+
+
+def _info(_: argparse.Namespace) -> int:
+    packages = ("brats-harness", "torch", "monai", "dynamic-network-architectures", "nibabel", "numpy", "pyradiomics")
+    print(json.dumps({name: _version(name) for name in packages}, indent=1))
+    return OK
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -60,7 +60,8 @@ def paint(mean: NDArray[np.float32], common: Outputs) -> NDArray[np.uint8]:
     """
     if common.kind == "labels":
         values = np.array([labels[0] for labels in common.labels], dtype=np.uint8)
-        return values[mean.argmax(axis=0)]
+        winners: NDArray[np.uint8] = values[mean.argmax(axis=0)]
+        return winners
     painted = np.zeros(mean.shape[1:], dtype=np.uint8)
     for channel, label in zip(mean, common.paint, strict=True):
         painted[channel > THRESHOLD] = label

@@ -86,7 +86,7 @@ def importance(patch: Shape) -> NDArray[np.float32]:
     weights = gaussian_filter(weights, [side * SIGMA_SHARE for side in patch], mode="constant")
     weights *= PEAK / weights.max()
     weights[weights == 0] = weights[weights > 0].min()
-    result = weights.astype(np.float32)
+    result: NDArray[np.float32] = weights.astype(np.float32)
     result.flags.writeable = False
     return result
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bratseg.clusters import read_clusters
 from bratseg.config import Config
 from bratseg.ensemble import common_outputs
 from bratseg.models.torch_engine import load_member, resolve_device
@@ -32,6 +31,8 @@ def load_ensemble(folder: Path | None, config: Config, device: str | None) -> It
     except ValueError as error:
         raise InputError(f"{folder}: {error}. Put members together that answer alike.") from None
     chosen = resolve_device(config.device if device is None else device)
+    from bratseg.clusters import read_clusters
+
     clusters = read_clusters(weights.clusters) if weights.clusters and config.postprocess else None
     with ExitStack() as stack:
         members = []

@@ -4,22 +4,23 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseg.clusters import Clusters
 from bratseg.ensemble import common_outputs, paint, to_common
 from bratseg.inference import sliding_window
 from bratseg.models.member import Member, OutOfDeviceMemory, Outputs, Preprocessing
-from bratseg.postprocess import PostprocessResult, postprocess_case
 from bratseg.preprocessing import Prepared, preprocess, restore, to_probabilities
 from bratseval.cases import Case
 from bratseval.challenge import MODALITIES, Modality
 from bratseval.errors import InputError
-from bratseval.nifti import Grid, read_image
+from bratseval.nifti import Grid, Image, read_image
 from bratseval.orientation import reorient, reorient_back, reoriented_affine
+
+if TYPE_CHECKING:
+    from bratseg.clusters import Clusters
 
 ORIENTATION: Final = "LPS"  # BraTS stores its voxels so; post-processing sees every case in it
 MAX_AFFINE_DIFFERENCE_MM: Final = 1e-3  # between the modalities of a case; BraTS co-registers them
@@ -41,7 +42,7 @@ class Ensemble:
     """Members ready on their device, each with its part of the mean, and the fitted post-processing, if any."""
 
     members: Sequence[tuple[Member, float]]
-    clusters: Clusters | None
+    clusters: "Clusters | None"
     tile_step: float
 
     @property
@@ -79,7 +80,9 @@ def read_case(case: Case) -> Volume:
         InputError: with all that is wrong: an unsound file, shapes or affines that
             differ, one file given for two modalities.
     """
-    images, problems, warnings = {}, [], []
+    images: dict[Modality, Image[np.float32]] = {}
+    problems: list[str] = []
+    warnings: list[str] = []
     for modality in MODALITIES:
         try:
             images[modality] = read_image(case.images[modality])
@@ -90,13 +93,15 @@ def read_case(case: Case) -> Volume:
     for i, modality in enumerate(MODALITIES):
         for other in MODALITIES[:i]:
             if sha256[modality] == sha256[other]:
-                problems.append(f"{case.images[modality]}: is the same file as {other}. Give each modality its own image.")
+                problems.append(
+                    f"{case.images[modality]}: is the same file as {other}. Give each modality its own image."
+                )
     if images:
         grids = {modality: image.grid for modality, image in images.items()}
         problems += _grid_problems(case, grids)
     if problems:
         raise InputError("\n".join(problems))
-    voxels = {modality: image.voxels.astype(np.float32, copy=False) for modality, image in images.items()}
+    voxels = {modality: image.voxels for modality, image in images.items()}
     return Volume(voxels, images["t1c"].grid, sha256, (*warnings, *_oddities(voxels)))
 
 
@@ -130,9 +135,9 @@ def segment(
         mean = part if mean is None else mean + part
     if mean is None:
         raise ValueError("an ensemble needs at least one member")
-    result = _postprocess(paint(mean, common), volume, ensemble.clusters)
-    labels = np.ascontiguousarray(reorient_back(result.labels, volume.grid.affine, ORIENTATION))
-    return Segmentation(labels, result.reason, sum(result.removed_voxels.values()), tuple(steps))
+    labels, reason, removed = _postprocess(paint(mean, common), volume, ensemble.clusters)
+    own = np.ascontiguousarray(reorient_back(labels, volume.grid.affine, ORIENTATION))
+    return Segmentation(own, reason, removed, tuple(steps))
 
 
 def _sha256(path: Path) -> str:
@@ -198,14 +203,20 @@ def _turn(probabilities: NDArray[np.float32], volume: Volume, orientation: str) 
     return reorient(probabilities.transpose(0, 3, 2, 1), affine, ORIENTATION)
 
 
-def _postprocess(labels: NDArray[np.uint8], volume: Volume, clusters: Clusters | None) -> PostprocessResult:
+def _postprocess(
+    labels: NDArray[np.uint8], volume: Volume, clusters: "Clusters | None"
+) -> tuple[NDArray[np.uint8], str, int]:
+    """Labels after the fitted thresholds, why these, and how many voxels were removed."""
     if clusters is None:
-        return PostprocessResult(labels, None, "none: the weights carry no fitted clusters", {}, 0)
+        return labels, "none: the weights carry no fitted clusters", 0
+    from bratseg.postprocess import postprocess_case  # with its scipy.spatial and pyradiomics, for those who need it
+
     affine = volume.grid.affine
     images = {modality: reorient(image, affine, ORIENTATION) for modality, image in volume.images.items()}
     spacing = np.linalg.norm(reoriented_affine(volume.grid, ORIENTATION)[:3, :3], axis=0)
     x, y, z = (float(edge) for edge in spacing)
-    return postprocess_case(labels, images, (x, y, z), clusters)
+    result = postprocess_case(labels, images, (x, y, z), clusters)
+    return result.labels, result.reason, sum(result.removed_voxels.values())
 
 
 def _times(shape: Sequence[int]) -> str:

@@ -24,7 +24,15 @@ from bratseval.nifti import read_grid, read_labels, remove_partial_files, write_
 
 State = Literal["ok", "degraded", "skipped", "invalid_input", "failed"]
 # What a single case can raise for reasons of its own; a defect shows as `failed` with its type, never as a result.
-_CASE_FAILURES: Final = (OSError, MemoryError, ArithmeticError, ValueError, LookupError, RuntimeError, OutOfDeviceMemory)
+_CASE_FAILURES: Final = (
+    OSError,
+    MemoryError,
+    ArithmeticError,
+    ValueError,
+    LookupError,
+    RuntimeError,
+    OutOfDeviceMemory,
+)
 
 
 @dataclass(frozen=True)
@@ -175,7 +183,7 @@ def _segment_case(
         postprocess=segmentation.postprocess,
         removed_voxels=segmentation.removed_voxels,
         warnings=warnings,
-        inputs_sha256=dict(volume.sha256),
+        inputs_sha256={modality: sha256 for modality, sha256 in volume.sha256.items()},
         output_sha256=hashlib.sha256(target.read_bytes()).hexdigest(),
     )
 

@@ -1,0 +1,44 @@
+"""The command line of the answer: bratseg infer | phantom | weights | demo | info."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from types import FrameType
+
+from bratseg.cli.codes import INTERRUPTED, TERMINATED, USAGE
+from bratseg.cli.infer import add_infer
+from bratseg.cli.show import add_demo, add_phantom, info
+from bratseg.cli.weights import add_weights
+from bratseval.errors import InputError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; gives its exit code."""
+    arguments = _parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        code: int = arguments.command(arguments)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return USAGE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return code
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    raise SystemExit(TERMINATED)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bratseg", description="Segment brain tumours as BraTS asks for.")
+    parser.add_argument("--version", action="version", version=f"brats-harness {version('brats-harness')}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add_infer(commands.add_parser("infer", help="segment a folder of cases, one case folder, or four files"))
+    add_phantom(commands.add_parser("phantom", help="make cases with a known answer"))
+    add_weights(commands.add_parser("weights", help="show, convert or train weights"))
+    add_demo(commands.add_parser("demo", help="segment a phantom (or a case), score it, draw it"))
+    commands.add_parser("info", help="say what is installed, as JSON").set_defaults(command=info)
+    return parser

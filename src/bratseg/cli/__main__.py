@@ -1,0 +1,7 @@
+"""python -m bratseg.cli."""
+
+import sys
+
+from bratseg.cli import main
+
+sys.exit(main())

@@ -1,34 +1,51 @@
 """bratseg weights: show, convert, train."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from bratseg.cli.codes import OK
+from bratseval.challenge import MODALITIES, Modality
+from bratseval.errors import InputError
 
 
 def add_weights(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     show = commands.add_parser("show", help="verify a weights folder and say what is in it")
     show.add_argument("folder", type=Path, nargs="?", help="default: the bundled one")
-    show.set_defaults(command=_weights_show)
-    convert = commands.add_parser("convert", help="turn a foreign model folder into weights, once")
-    _add_convert(convert)
+    show.set_defaults(command=_show)
+    _add_convert(
+        commands.add_parser("convert", help="turn foreign checkpoints into a member of a weights folder, once")
+    )
     train = commands.add_parser("train", help="train the bundled demonstration weights on phantoms")
-    train.add_argument("-o", "--output", type=Path, required=True)
+    train.add_argument("-o", "--output", type=Path, required=True, help="weights folder; the member is added to it")
     train.add_argument("--network", choices=("nnunet", "mednext"), required=True)
     train.add_argument("--minutes", type=float, default=30.0)
     train.add_argument("--seed", type=int, default=0)
-    train.set_defaults(command=_weights_train)
+    train.set_defaults(command=_train)
 
 
 def _add_convert(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", type=Path, help="nnU-Net v2: the folder with dataset.json; MedNeXt: a checkpoint")
+    parser.add_argument(
+        "source",
+        type=Path,
+        nargs="+",
+        help="nnU-Net v2: the folder that holds dataset.json, plans.json and fold_*; MedNeXt: a checkpoint for each fold",
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, help="weights folder; the member is added to it")
-    parser.add_argument("--name", required=True, help="of the member, a folder in the weights folder")
-    parser.set_defaults(command=_weights_convert)
+    parser.add_argument("--name", required=True, help="of the member, and of its folder")
+    parser.add_argument("--licence", required=True, help="of the weights, such as Apache-2.0")
+    parser.add_argument("--source-note", default="", help="where they came from; default: the source's name")
+    parser.add_argument("--share", type=float, help="part of the mean; default: the paper's for the network")
+    parser.add_argument("--label-map", help="the model's labels as BraTS's, such as 1=2,2=1,3=3; default: found out")
+    parser.add_argument("--channels", help="modalities in channel order, such as t1n,t1c,t2w,t2f; default: as named")
+    parser.add_argument("--folds", help="such as 0,1,2 or all; default: all numbered ones")
+    parser.add_argument("--checkpoint", default="checkpoint_final.pth", help="file in each fold's folder")
+    parser.add_argument("--geometry", type=Path, help="MedNeXt: JSON with what tensors don't tell, see docs/weights.md")
+    parser.set_defaults(command=_convert)
 
 
-def _weights_show(arguments: argparse.Namespace) -> int:
+def _show(arguments: argparse.Namespace) -> int:
     from bratseg.weights import default_weights, read_weights
 
     weights = read_weights(arguments.folder or default_weights())
@@ -36,17 +53,74 @@ def _weights_show(arguments: argparse.Namespace) -> int:
     for entry in weights.members:
         about = entry.description
         print(
-            f"  {entry.path.name}: {about.network}, share {entry.share}, {len(about.folds)} folds, {about.outputs.kind}"
+            f"  {entry.path.name}: {about.network}, share {entry.share}, folds {len(about.folds)}, "
+            f"answers in {about.outputs.kind}, inputs {' '.join(about.inputs)}"
         )
+    print(f"  post-processing: {weights.clusters.name if weights.clusters else 'none'}")
     return OK
 
 
-def _weights_convert(arguments: argparse.Namespace) -> int:
+def _convert(arguments: argparse.Namespace) -> int:
+    from bratseg.config import read_config
+    from bratseg.models.convert import convert_checkpoint, convert_model_folder
+
+    sources: list[Path] = arguments.source
+    note = arguments.source_note or sources[0].name
+    shares = read_config().shares
+    if sources[0].is_dir():
+        description = convert_model_folder(
+            sources[0],
+            arguments.output,
+            name=arguments.name,
+            share=shares["nnunet"] if arguments.share is None else arguments.share,
+            licence=arguments.licence,
+            source_note=note,
+            label_map=_label_map(arguments.label_map),
+            channels=_channels(arguments.channels),
+            folds=arguments.folds.split(",") if arguments.folds else None,
+            checkpoint=arguments.checkpoint,
+        )
+    else:
+        if arguments.geometry is None:
+            raise InputError("--geometry: is missing, expected a JSON file for bare checkpoints. See docs/weights.md.")
+        description = convert_checkpoint(
+            sources,
+            arguments.output,
+            name=arguments.name,
+            share=shares["mednext"] if arguments.share is None else arguments.share,
+            licence=arguments.licence,
+            source_note=note,
+            geometry=arguments.geometry,
+        )
+    told = description.provenance.get("label_map_reason", "as the geometry file says")
+    print(
+        f"{arguments.output / arguments.name}: {description.network}, {len(description.folds)} folds", file=sys.stderr
+    )
+    print(f"inputs {' '.join(description.inputs)}; labels: {told}", file=sys.stderr)
     return OK
 
 
-def _weights_train(arguments: argparse.Namespace) -> int:
+def _train(arguments: argparse.Namespace) -> int:
     from bratseg.phantoms.training import train_default_weights
 
     train_default_weights(arguments.output, network=arguments.network, minutes=arguments.minutes, seed=arguments.seed)
     return OK
+
+
+def _label_map(text: str | None) -> dict[int, int] | None:
+    if text is None:
+        return None
+    try:
+        return {int(label): int(meant) for label, meant in (pair.split("=") for pair in text.split(","))}
+    except ValueError:
+        raise InputError(f"--label-map: is {text!r}, expected pairs such as 1=2,2=1,3=3. Correct it.") from None
+
+
+def _channels(text: str | None) -> tuple[Modality, ...] | None:
+    if text is None:
+        return None
+    named = {modality: modality for modality in MODALITIES}
+    try:
+        return tuple(named[word] for word in text.split(","))  # type: ignore[index]  # an unknown word is the KeyError
+    except KeyError as error:
+        raise InputError(f"--channels: {error} is no modality, expected {','.join(MODALITIES)}. Correct it.") from None

@@ -12,7 +12,7 @@ from monai.networks.nets.mednext import MedNeXt
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from bratseg.models.member import MedNeXtArchitecture
+from bratseg.models.member import MedNeXtArchitecture, MemberDescription
 from bratseval.errors import InputError
 
 # Every class that a plans file may name, under its public and its defining module.
@@ -147,6 +147,22 @@ def build_mednext(architecture: MedNeXtArchitecture, inputs: int, outputs: int) 
     return network
 
 
+def build_network(description: MemberDescription) -> torch.nn.Module:
+    """A description's network, in evaluation mode, on `meta`: names and shapes without values.
+
+    Raises:
+        InputError: the architecture makes no network.
+    """
+    inputs, outputs = len(description.inputs), len(description.outputs.labels)
+    architecture = description.architecture
+    with torch.device("meta"):
+        if isinstance(architecture, MedNeXtArchitecture):
+            network = build_mednext(architecture, inputs, outputs)
+        else:
+            network = build_unet(architecture, inputs, outputs)
+    return network.eval().requires_grad_(False)
+
+
 def stored_state(network: torch.nn.Module) -> dict[str, torch.Tensor]:
     """The tensors of a network, each once, under the first of its names.
 
@@ -162,16 +178,16 @@ def stored_state(network: torch.nn.Module) -> dict[str, torch.Tensor]:
     return state
 
 
-def fill(network: torch.nn.Module, state: Mapping[str, torch.Tensor], source: Path) -> None:
-    """Put tensors into a network, cast to the network's own types; names and shapes must match exactly.
+def check_fit(network: torch.nn.Module, state: Mapping[str, torch.Tensor], source: Path) -> None:
+    """Nothing, when tensors are exactly those of a network.
 
     Args:
-        network: as the builders make it.
+        network: as the builders make it; only names and shapes count, so it may be on `meta`.
         state: under the names of `stored_state`.
         source: the file that they come from, for messages.
 
     Raises:
-        InputError: a tensor is missing, left over, or of another shape; all of them are named.
+        InputError: a tensor is missing, left over, or of another shape; the first of them are named.
     """
     wanted = stored_state(network)
     wrong = [f"{name} is missing" for name in wanted if name not in state]
@@ -183,9 +199,23 @@ def fill(network: torch.nn.Module, state: Mapping[str, torch.Tensor], source: Pa
     ]
     if wrong:
         listed = "; ".join(wrong[:5]) + (f"; and {len(wrong) - 5} more" if len(wrong) > 5 else "")
-        raise InputError(f"{source}: does not fit its network: {listed}. Convert the checkpoint again.")
+        raise InputError(f"{source}: does not fit its network: {listed}. Take plans and checkpoint of one training.")
+
+
+def fill(network: torch.nn.Module, state: Mapping[str, torch.Tensor], source: Path) -> None:
+    """Put tensors into a network, cast to the network's own types.
+
+    Args:
+        network: as the builders make it.
+        state: under the names of `stored_state`.
+        source: the file that they come from, for messages.
+
+    Raises:
+        InputError: as `check_fit`.
+    """
+    check_fit(network, state, source)
     with torch.no_grad():
-        for name, tensor in wanted.items():
+        for name, tensor in stored_state(network).items():
             tensor.copy_(state[name])
 
 

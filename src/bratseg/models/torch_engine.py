@@ -10,14 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from bratseg.models.description import read_description
 from bratseg.models.member import (
-    MedNeXtArchitecture,
     Member,
     MemberDescription,
     OutOfDeviceMemory,
-    read_description,
 )
-from bratseg.models.networks import build_mednext, build_unet, fill, load_state
+from bratseg.models.networks import build_network, fill, load_state
 from bratseval.errors import InputError
 
 # What libraries below torch call a full device; torch passes these on as plain RuntimeErrors.
@@ -68,17 +67,10 @@ def load_member(folder: Path, *, device: str, mirroring: bool) -> Member:
 
 
 def _load_network(description: MemberDescription, path: Path) -> torch.nn.Module:
-    inputs, outputs = len(description.inputs), len(description.outputs.labels)
-    architecture = description.architecture
     state = load_state(path)
-    with torch.device("meta"):  # no time for random weights that the file replaces
-        if isinstance(architecture, MedNeXtArchitecture):
-            network = build_mednext(architecture, inputs, outputs)
-        else:
-            network = build_unet(architecture, inputs, outputs)
-    network.to_empty(device="cpu")
+    network = build_network(description).to_empty(device="cpu")
     fill(network, state, path)
-    return network.eval().requires_grad_(False)
+    return network
 
 
 class TorchMember:

@@ -30,7 +30,7 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
         "source",
         type=Path,
         nargs="+",
-        help="nnU-Net v2: the folder that holds dataset.json, plans.json and fold_*; MedNeXt: a checkpoint for each fold",
+        help="nnU-Net v2: the folder with dataset.json, plans.json and fold_*; MedNeXt: a checkpoint for each fold",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, help="weights folder; the member is added to it")
     parser.add_argument("--name", required=True, help="of the member, and of its folder")

@@ -1,0 +1,164 @@
+"""Converted nnU-Net members against nnU-Net's own predictor, from voxels to probabilities.
+
+Upstream adds tiles up in half precision, which spoils voxels at the corners of the crop;
+here its accumulators and its Gaussian are raised to float32, so that all voxels count.
+"""
+
+import functools
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from nnunetv2.inference import predict_from_raw_data, sliding_window_prediction
+from nnunetv2.inference.export_prediction import convert_predicted_logits_to_segmentation_with_correct_shape
+from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+
+from bratseg.ensemble import paint
+from bratseg.inference import sliding_window
+from bratseg.models.convert import convert_model_folder
+from bratseg.models.torch_engine import load_member
+from bratseg.preprocessing import preprocess, restore, to_probabilities
+from bratseg.weights import read_weights
+from bratseval.nifti import read_image
+from foreign_models import dataset, plans, write_folder
+
+LOG = logging.getLogger(__name__)  # pytest --log-cli-level=INFO shows the figures
+TOLERANCE = 1e-3  # largest difference of probabilities
+PATCH = (24, 24, 24)  # eight tiles in the piece of the real case
+
+
+def made_images(shape: tuple[int, ...]) -> np.ndarray:
+    """(4, z, y, x): smooth noise in a ball, 0 around it."""
+    axes = np.meshgrid(*(np.linspace(-1, 1, side) for side in shape), indexing="ij")
+    outside = sum(axis**2 for axis in axes) > 0.9
+    images = np.random.default_rng(3).normal(300, 80, (4, *shape)).astype(np.float32)
+    images[:, outside] = 0
+    return images
+
+
+@pytest.fixture(scope="session")
+def images() -> np.ndarray:
+    """(4, z, y, x): a piece of a real case through its edge, or a made one where there is none."""
+    folder = Path(__file__).parents[2] / "shared" / "data" / "real" / "BraTS-GLI-00001-000"
+    if not folder.is_dir():
+        return made_images((32, 36, 36))
+    found = [next(folder.glob(f"*-{modality}.nii.gz")) for modality in ("t1n", "t1c", "t2w", "t2f")]
+    return np.stack([read_image(path).voxels.transpose(2, 1, 0)[50:82, 40:76, 40:76] for path in found])
+
+
+@contextmanager
+def accumulators_in_float32() -> Iterator[None]:
+    """nnU-Net's accumulators and Gaussian in float32 instead of half precision."""
+    gaussian = functools.partial(sliding_window_prediction.compute_gaussian, dtype=torch.float32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(predict_from_raw_data, "compute_gaussian", gaussian)
+        patch.setattr(torch, "half", torch.float32)
+        yield
+
+
+def upstream(
+    networks: list[torch.nn.Module],
+    made_plans: dict[str, Any],
+    made_dataset: dict[str, Any],
+    images: np.ndarray,
+    spacing: tuple[float, ...],
+    *,
+    mirroring: bool,
+    half: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Segmentation and probabilities of nnU-Net's predictor; its accumulators are half precision if wanted."""
+    manager = PlansManager(made_plans)
+    configuration = manager.get_configuration("3d_fullres")
+    predictor = nnUNetPredictor(use_mirroring=mirroring, device=torch.device("cpu"), allow_tqdm=False)
+    states = [{key: value.clone() for key, value in network.state_dict().items()} for network in networks]
+    predictor.manual_initialization(
+        networks[0], manager, configuration, states, made_dataset, "nnUNetTrainer", (0, 1, 2)
+    )
+    data, _, properties = DefaultPreprocessor(verbose=False).run_case_npy(
+        images, None, {"spacing": list(spacing)}, manager, configuration, made_dataset
+    )
+    with nullcontext() if half else accumulators_in_float32():
+        logits = predictor.predict_logits_from_preprocessed_data(torch.from_numpy(data))
+    return convert_predicted_logits_to_segmentation_with_correct_shape(
+        logits,
+        manager,
+        configuration,
+        manager.get_label_manager(made_dataset),
+        properties,
+        return_probabilities=True,
+        num_threads_torch=torch.get_num_threads(),
+    )
+
+
+def ours(source: Path, target: Path, images: np.ndarray, spacing: tuple[float, ...], *, mirroring: bool) -> Any:
+    """Our probabilities of the same model folder, and the member's description."""
+    convert_model_folder(source, target, name="nnunet", share=1.0, licence="none", source_note="made")
+    (entry,) = read_weights(target).members
+    member = load_member(entry.path, device="cpu", mirroring=mirroring)
+    prepared = preprocess(images, spacing, entry.description.preprocessing)
+    outputs = sliding_window(member, prepared.data, step=0.5)
+    return to_probabilities(restore(outputs, prepared), entry.description, prepared), entry.description
+
+
+def compare(
+    tmp_path: Path,
+    made_plans: dict[str, Any],
+    made_dataset: dict[str, Any],
+    images: np.ndarray,
+    spacing: tuple[float, ...] = (1.0, 1.0, 1.0),
+    *,
+    mirroring: bool,
+    folds: int = 2,
+) -> float:
+    """The largest difference of probabilities; the labels are compared on the way."""
+    networks = write_folder(tmp_path / "model", made_plans, made_dataset, folds=folds)
+    probabilities, description = ours(tmp_path / "model", tmp_path / "weights", images, spacing, mirroring=mirroring)
+    labels, expected = upstream(networks, made_plans, made_dataset, images, spacing, mirroring=mirroring)
+    assert probabilities.shape == expected.shape
+    assert expected.std() > 0.1  # random weights that say the same everywhere would prove nothing
+    assert np.mean(paint(probabilities, description.outputs) != labels) < 1e-4
+    difference = float(np.abs(probabilities - expected).max())
+    LOG.info(f"largest difference of probabilities {difference:.2e} in {expected[0].size} voxels")
+    return difference
+
+
+@pytest.mark.parametrize("kind", ["regions", "labels"])
+@pytest.mark.parametrize("network", ["plain", "residual"])
+def test_two_folds_with_mirroring_equal_nnunet(tmp_path: Path, images: np.ndarray, network: str, kind: str) -> None:
+    assert compare(tmp_path, plans(network, patch=PATCH), dataset(kind), images, mirroring=True) <= TOLERANCE
+
+
+@pytest.mark.parametrize("transpose", [(0, 1, 2), (2, 0, 1)])
+@pytest.mark.parametrize(
+    ("spacing", "target"),
+    [((3.5, 1.0, 1.0), (1.0, 1.0, 1.0)), ((1.0, 1.2, 0.9), (1.5, 1.0, 1.0))],
+    ids=["coarse", "uneven"],
+)
+def test_other_spacings_and_transposed_plans_equal_nnunet(
+    tmp_path: Path, spacing: tuple[float, ...], target: tuple[float, ...], transpose: tuple[int, ...]
+) -> None:
+    made = plans(spacing=target, transpose=transpose, patch=(24, 32, 32))
+    images = made_images((20, 41, 38))
+    assert compare(tmp_path, made, dataset(), images, spacing, mirroring=False, folds=1) <= TOLERANCE
+
+
+def test_an_image_smaller_than_the_patch_equals_nnunet(tmp_path: Path) -> None:
+    images = made_images((20, 33, 31))
+    assert compare(tmp_path, plans(), dataset(), images, mirroring=False, folds=1) <= TOLERANCE
+
+
+def test_against_untouched_upstream_only_voxels_at_the_corners_differ(tmp_path: Path, images: np.ndarray) -> None:
+    """Half precision leaves single voxels wrong where tiles weigh next to nothing; all others agree."""
+    networks = write_folder(tmp_path / "model", plans(patch=PATCH), dataset(), folds=1)
+    probabilities, _ = ours(tmp_path / "model", tmp_path / "weights", images, (1.0, 1.0, 1.0), mirroring=False)
+    _, expected = upstream(networks, plans(patch=PATCH), dataset(), images, (1.0, 1.0, 1.0), mirroring=False, half=True)
+    far = np.abs(probabilities - expected).max(axis=0) > 0.02
+    LOG.info(f"{np.count_nonzero(far)} of {far.size} voxels differ by more than 0.02 from half-precision upstream")
+    assert far.mean() < 0.01

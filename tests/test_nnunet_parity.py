@@ -50,7 +50,7 @@ def images() -> np.ndarray:
     if not folder.is_dir():
         return made_images((32, 36, 36))
     found = [next(folder.glob(f"*-{modality}.nii.gz")) for modality in ("t1n", "t1c", "t2w", "t2f")]
-    return np.stack([read_image(path).voxels.transpose(2, 1, 0)[50:82, 40:76, 40:76] for path in found])
+    return np.stack([read_image(path).voxels.transpose(2, 1, 0)[50:82, 50:86, 60:96] for path in found])
 
 
 @contextmanager

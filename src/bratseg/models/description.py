@@ -84,8 +84,9 @@ def _check(fields: Fields, description: MemberDescription) -> None:
         if Path(name).name != name or not name.endswith(".safetensors"):
             raise fields.error("names no weights", "file names that end in .safetensors", name, "folds")
     patch = description.patch_size
-    if description.network == "mednext" and any(edge % 16 for edge in patch):  # halved four times
-        raise fields.error("does not fit MedNeXt", "multiples of 16", patch, "patch_size")
+    small = any(edge % 16 for edge in patch) or max(patch) == 16  # halved four times, and more than one voxel left
+    if description.network == "mednext" and small:
+        raise fields.error("does not fit MedNeXt", "multiples of 16, not all 16", patch, "patch_size")
 
 
 def choice_of(fields: Fields, key: str, choices: tuple[_Choice, ...]) -> _Choice:

@@ -170,7 +170,7 @@ class TorchMember:
             for network in self._networks:
                 for parameter in network.parameters():
                     if parameter.ndim == 5:
-                        parameter.data = parameter.data.contiguous(memory_format=torch.channels_last_3d)
+                        parameter.data = parameter.data.to(memory_format=torch.channels_last_3d)
 
     def _precision(self) -> AbstractContextManager[object]:
         if self._device.type == "cuda":

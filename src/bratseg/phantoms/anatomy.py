@@ -110,11 +110,15 @@ def _outlines(rng: np.random.Generator, points: Points) -> tuple[Field, Field, F
     across = np.abs(x) / (1 - 0.10 * np.clip(y, -90, 90) / 90)
     half: Points = (np.asarray(across, dtype=np.float32), y, z)
     cerebrum = ellipsoid(half, (16, 0, 12), (51, 86, 53))
-    base = -20 + 0.22 * np.clip(-y - 30, 0, None) - z + 0.15 * np.clip(y - 20, 0, None)
+    tent = np.clip(28 - np.abs(x), 0, None) * np.clip((-y - 15) / 20, 0, 1)  # the tentorium is a tent
+    base = -25 + 0.4 * tent - z + 0.2 * np.clip(y - 25, 0, None)
     cerebrum = cut(cerebrum, np.asarray(base, dtype=np.float32), 7)
-    temporal = ellipsoid(half, (43, 8, -25), (19, 38, 19))
+    inward = np.abs(x) + 0.18 * np.clip(y - 5, 0, None)  # their poles point inward
+    temporal = ellipsoid((np.asarray(inward, dtype=np.float32), y, z), (41, 3, -25), (22, 40, 20))
     cerebrum = join(cerebrum, temporal, 4)
-    hemispheres = ellipsoid(half, (22, -56, -38), (30, 29, 21))
+    hemispheres = ellipsoid(
+        (half[0], np.asarray(y + 0.12 * half[0], dtype=np.float32), z), (12, -49, -39), (41, 30, 22)
+    )
     stem = join(
         capsule(points, (0, -18, -8), (0, -30, -90), (14, 9)), ellipsoid(points, (0, -16, -36), (17, 13, 14)), 5
     )
@@ -148,9 +152,10 @@ def _folds(
     pattern = noise_at(rng, (spokes[0], spokes[1], spokes[2]), rng.uniform(14, 18))
     to_sulcus = distance_to_zero(pattern, frame)
     depth = np.clip(-brain, 0, None)
-    bottom = np.clip(rng.uniform(11, 17) + 5 * noise(rng, frame, 35), 3, 26)
+    shallow = np.clip(1 + z / 40, 0.4, 1)  # less folded at the base
+    bottom = np.clip(rng.uniform(11, 17) + 5 * noise(rng, frame, 35), 3, 26) * shallow
     walls = np.hypot(to_sulcus, np.clip(depth - bottom, 0, None) * 1.3)
-    walls = np.where(hindbrain < 0, 99, walls + np.clip(24 - length, 0, None))
+    walls = np.where(hindbrain < 0, 99, walls + np.clip(28 - length, 0, None))
     atrophy = rng.uniform(0.0, 1.5)
     opening = np.clip(0.35 + atrophy * (1 - depth / 22) + 0.5 * noise(rng, frame, 30), -0.3, 3)
     surface = -brain
@@ -205,11 +210,12 @@ def _vessels(rng: np.random.Generator, frame: Frame, points: Points, head: Field
     """Sinuses, dura, arteries at the base, veins in the sulci: all of them bright after contrast."""
     x, y, z = points
     edge = -head
-    thick = rng.uniform(1.5, 5.0)
+    thick = rng.uniform(1.5, 5.0) + np.clip(-y - 55, 0, 30) / 30 * rng.uniform(0, 5)  # widest where they meet
     sinus = np.hypot(np.abs(x) * 1.1, edge) + np.clip(15 - z - 1.4 * np.clip(-y - 50, 0, None), 0, None) * 0.3
     result = inside(np.asarray(sinus - thick, dtype=np.float32), soft)
+    uneven = rng.uniform(0, 4) + 1.5 * noise(rng, frame, 25)
     tentorium = np.hypot(np.clip(edge, 0, None), z + 20 - 0.1 * (y + 60)) + np.clip(y + 35, 0, None) * 0.3
-    result = np.maximum(result, inside(np.asarray(tentorium - rng.uniform(1, 5), dtype=np.float32), soft))
+    result = np.maximum(result, inside(np.asarray(tentorium - uneven, dtype=np.float32), soft))
     patches = noise(rng, frame, 34)
     dura = inside(edge - rng.uniform(0.5, 2.2), soft) * inside(rng.uniform(0.2, 1.4) - patches, 0.15)
     result = np.maximum(result, dura)

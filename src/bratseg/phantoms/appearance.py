@@ -76,7 +76,9 @@ def photograph(rng: np.random.Generator, frame: Frame, anatomy: Anatomy, tumour:
         float32 intensities of the frame's shape, above 0 inside the brain and exactly 0 outside.
     """
     head = anatomy.head + rng.uniform(0, 1.0) * noise(rng, frame, 12)
-    mask = ndimage.binary_fill_holes(head < 0)
+    parts, _ = ndimage.label(head < 0)
+    largest = np.argmax(np.bincount(parts.ravel())[1:]) + 1 if parts.any() else 1
+    mask = ndimage.binary_fill_holes(parts == largest)
     shared = {name: rng.random() for name in ("core", "rim", "oedema", "fluid")}
     lumps = noise(rng, frame, rng.uniform(6, 14))
     return {modality: _image(rng, frame, anatomy, tumour, modality, shared, lumps, mask) for modality in MODALITIES}

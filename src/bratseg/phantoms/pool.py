@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
@@ -42,9 +43,13 @@ def load_sample(folder: Path, seed: int, recipe: Preprocessing) -> Sample:
 def make_samples(folder: Path, seeds: Iterable[int], recipe: Preprocessing, *, processes: int) -> int:
     """Make what is missing of the phantoms of some seeds, several at a time; gives how many were made."""
     missing = [seed for seed in seeds if not _path(folder, seed, recipe).exists()]
-    if missing:
-        with ProcessPoolExecutor(processes) as pool:
-            for _ in pool.map(partial(load_sample, folder, recipe=recipe), missing):
+    make = partial(load_sample, folder, recipe=recipe)
+    if processes == 1 or len(missing) <= 1:
+        for seed in missing:
+            make(seed)
+    else:
+        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+            for _ in pool.map(make, missing):
                 pass
     return len(missing)
 

@@ -118,7 +118,7 @@ def _stray(core: Field, oedema: Field, voxel_mm3: float) -> NDArray[np.bool_]:
 
 
 def _lesion(rng: np.random.Generator, radius_mm: float) -> Lesion:
-    kind: Kind = rng.choice(["ring", "cyst", "solid", "infiltrative"], p=[0.58, 0.13, 0.14, 0.15])
+    kind: Kind = rng.choice(["ring", "cyst", "solid", "infiltrative"], p=[0.62, 0.15, 0.14, 0.09])
     dry = rng.random() < 0.06 and kind != "infiltrative"
     oedema_mm = 0.0 if dry else float(rng.uniform(5, 34))
     push = float(rng.uniform(0.05, 0.5)) * min(1.0, radius_mm / 15)

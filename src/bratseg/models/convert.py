@@ -245,7 +245,7 @@ def _write_member(
     licence: str,
 ) -> MemberDescription:
     """Convert fold by fold into a folder that is put in place whole, then list it."""
-    if Path(name).name != name or name.startswith("."):
+    if not name or Path(name).name != name or name.startswith("."):
         raise InputError(f"--name: is {name!r}, expected a plain folder name. Choose another.")
     network = build_network(description)
     hashes = {}

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from bratseg.models.description import read_description
 from bratseg.models.fields import Fields
-from bratseg.models.member import MemberDescription, read_description
+from bratseg.models.member import MemberDescription
 from bratseval.errors import InputError
 
 FORMAT: Final = 1

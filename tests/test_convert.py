@@ -120,6 +120,14 @@ def test_plans_of_before_2_3_give_the_same_network(tmp_path: Path, network: str)
     assert convert(tmp_path, name="old").architecture == new.architecture
 
 
+def test_plans_of_before_2_3_are_read_as_upstream_reads_plain_ones(tmp_path: Path) -> None:
+    write_folder(tmp_path / "model", plans(), dataset(), folds=1)
+    (tmp_path / "model" / "plans.json").write_text(json.dumps(old(plans())))
+    with pytest.warns(UserWarning, match="old nnU-Net plans format"):
+        theirs = PlansManager(old(plans())).get_configuration("3d_fullres").network_arch_init_kwargs
+    assert convert(tmp_path).architecture == {"class": "PlainConvUNet", "kwargs": theirs}
+
+
 def test_a_configuration_inherits_what_it_does_not_say(tmp_path: Path) -> None:
     write_folder(tmp_path / "model", plans(), dataset(), folds=1)
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
 from nnunetv2.preprocessing.resampling.default_resampling import resample_data_or_seg_to_shape
+from nnunetv2.preprocessing.resampling.resample_torch import resample_torch_fornnunet
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from bratseg.models.member import (
@@ -145,6 +146,16 @@ def test_resampling_of_outputs_equals_nnunet(shape: tuple[int, ...], order_z: in
     )
     ours = resample(logits[0], shape, old, new, Resampling(1, order_z, force))
     np.testing.assert_allclose(ours, theirs[0], atol=3e-6)
+
+
+@pytest.mark.parametrize("force", [None, False])
+@pytest.mark.parametrize("shape", [(5, 17, 23), (31, 17, 23), (11, 12, 31)])
+def test_linear_resampling_equals_nnunets_on_torch(shape: tuple[int, ...], force: bool | None) -> None:
+    image = np.random.default_rng(1).normal(size=(1, 11, 20, 19)).astype(np.float32)
+    old, new = (4.0, 1.0, 1.0), (1.0, 1.0, 1.0)
+    theirs = resample_torch_fornnunet(image, shape, old, new, num_threads=1, force_separate_z=force)
+    ours = resample(image[0], shape, old, new, Resampling(1, 0, force))
+    np.testing.assert_allclose(ours, theirs[0], atol=2e-5)  # torch's coordinates are float32
 
 
 def test_planes_of_a_coarse_axis_are_repeated_not_blended() -> None:

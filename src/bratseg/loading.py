@@ -31,9 +31,11 @@ def load_ensemble(folder: Path | None, config: Config, device: str | None) -> It
     except ValueError as error:
         raise InputError(f"{folder}: {error}. Put members together that answer alike.") from None
     chosen = resolve_device(config.device if device is None else device)
-    from bratseg.clusters import read_clusters
+    clusters = None
+    if weights.clusters and config.postprocess:
+        from bratseg.clusters import read_clusters
 
-    clusters = read_clusters(weights.clusters) if weights.clusters and config.postprocess else None
+        clusters = read_clusters(weights.clusters)
     with ExitStack() as stack:
         members = []
         for entry in weights.members:

@@ -86,7 +86,8 @@ def dice(prediction: NDArray[np.generic], reference: NDArray[np.generic], labels
 
 def show(name: str, score: CaseScore, rest: str) -> None:
     values = "  ".join(
-        f"{region} {row['LesionWise_Score_Dice']:.3f} (tp {row['Num_TP']:.0f} fn {row['Num_FN']:.0f} fp {row['Num_FP']:.0f})"
+        f"{region} {row['LesionWise_Score_Dice']:.3f} "
+        f"(tp {row['Num_TP']:.0f} fn {row['Num_FN']:.0f} fp {row['Num_FP']:.0f})"
         for region, row in score.regions.items()
     )
     print(f"{name}: {values}  {rest}", flush=True)

@@ -10,15 +10,18 @@ OUT    ?= demo
 # Other wheels: make install TORCH_ARGS="--index-url <the CPU or CUDA index that pytorch.org names for your machine>"
 TORCH      ?= torch==2.13.0
 TORCH_ARGS ?=
+# What builds the images of the container tests
+DOCKER_BUILD ?= docker build
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench install lock clean
+.PHONY: demo test lint bench install clients lock clean
 
 demo: install
 	$(BIN)/bratseg demo -o "$(OUT)" $(if $(CASE),--case "$(CASE)")
 
-test: lint
-	$(BIN)/python -m pytest
+# where a container engine answers, the programs of other people's harnesses are needed too
+test: lint $(shell docker info >/dev/null 2>&1 && echo clients)
+	$(BIN)/python -m pytest --docker-build "$(DOCKER_BUILD)"
 
 lint: install
 	$(BIN)/ruff format --check .
@@ -37,8 +40,15 @@ $(VENV)/.installed: pyproject.toml locks/dev.txt locks/radiomics.txt locks/insta
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch "$@"
 
+clients: $(VENV)-clients/.installed
+
+$(VENV)-clients/.installed: locks/clients.txt
+	$(PYTHON) -m venv "$(VENV)-clients"
+	"$(VENV)-clients/bin/python" -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes -r $<
+	touch "$@"
+
 lock:
 	locks/update
 
 clean:
-	rm -rf "$(VENV)" demo
+	rm -rf "$(VENV)" "$(VENV)-clients" demo

@@ -12,6 +12,10 @@ from bratseval.nifti import Grid, grid_of, write_image
 LPS = np.array([[-1.0, 0, 0, 0], [0, -1, 0, 239], [0, 0, 1, 0], [0, 0, 0, 1]])  # BraTS 2023's qform
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--docker-build", default="docker build", help="what builds the images of the container tests")
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real cases and official numbers; the test skips where it is absent."""

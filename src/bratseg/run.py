@@ -183,7 +183,7 @@ def _segment_case(
         postprocess=segmentation.postprocess,
         removed_voxels=segmentation.removed_voxels,
         warnings=warnings,
-        inputs_sha256={modality: sha256 for modality, sha256 in volume.sha256.items()},
+        inputs_sha256={str(modality): sha256 for modality, sha256 in volume.sha256.items()},
         output_sha256=hashlib.sha256(target.read_bytes()).hexdigest(),
     )
 

@@ -32,6 +32,8 @@ FIRST_SEED: Final = 1_000_000  # of the phantoms trained on; tests and demonstra
 SHARES: Final = {"nnunet": 0.4722, "mednext": 0.5278}  # arXiv 2412.04111
 _FOLD: Final = "fold_0.safetensors"
 _STATE: Final = "state.safetensors"
+# A U-Net sees most of a brain at once; MedNeXt, slower a voxel, takes smaller tiles and more of them.
+_PATCHES: Final[dict[Network, tuple[int, int, int]]] = {"nnunet": (64, 80, 64), "mednext": (48, 64, 48)}
 _WIDTHS: Final = (16, 32, 64, 128, 128)
 _MEDNEXT: Final = MedNeXtArchitecture(16, 3, (1,) * 9, (2, 2, 2, 2, 2, 2, 2, 2, 2))
 _UNET: Final = {
@@ -88,7 +90,7 @@ class Settings:
     ema: float = 0.995
     first_phantoms: int = 150
     phantoms: int = 600
-    steps_a_phantom: int = 5
+    steps_a_phantom: int = 10
     save_every: int = 50
     processes: int = 2
 
@@ -127,7 +129,7 @@ def train_default_weights(
     Returns:
         The member's folder.
     """
-    settings = Settings(network, seed=seed, minutes=minutes, iterations=iterations)
+    settings = Settings(network, seed=seed, minutes=minutes, iterations=iterations, patch_size=_PATCHES[network])
     return train(output, settings, work)
 
 
@@ -237,9 +239,7 @@ def _step(run: _Run, settings: Settings, work: Path, progress: float) -> None:
     rate = settings.learning_rate * min(1, (run.iteration + 1) / 40) * 0.5 * (1 + np.cos(np.pi * min(progress, 1)))
     for group in run.optimizer.param_groups:
         group["lr"] = max(rate, 1e-6)
-    with torch.autocast("cpu", torch.bfloat16, enabled=settings.network == "nnunet"):
-        logits = run.network(data.contiguous(memory_format=torch.channels_last_3d))
-    loss = region_loss(logits.float(), target)
+    loss = region_loss(run.network(data.contiguous(memory_format=torch.channels_last_3d)), target)
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     torch.nn.utils.clip_grad_norm_(run.network.parameters(), 1.0)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
 import numpy as np
 import pytest
 import torch
@@ -20,7 +21,7 @@ from bratseg.pipeline import Ensemble, read_case, segment
 from bratseg.weights import default_weights, read_manifest, read_weights
 from bratseval.cases import find_cases
 from bratseval.challenge import EDITIONS
-from bratseval.nifti import read_labels
+from bratseval.nifti import read_labels, write_labels
 from bratseval.scoring import score_case
 
 TINY = Settings(
@@ -69,6 +70,34 @@ def test_they_find_the_tumour_of_a_real_case(shared: Path, ensemble: Ensemble) -
     found = segment(read_case(case), ensemble).labels > 0
     dice = 2 * np.count_nonzero(found & reference) / (np.count_nonzero(found) + np.count_nonzero(reference))
     assert dice >= 0.75
+
+
+def test_a_case_stored_ras_and_its_lps_copy_get_the_same_tumour(
+    shared: Path, ensemble: Ensemble, tmp_path: Path
+) -> None:
+    original = shared / "data/real/BraTS-MET-00110-000"
+    copy = tmp_path / original.name
+    copy.mkdir()
+    for path in original.glob("*.nii.gz"):
+        stored = nib.load(path)
+        assert nib.aff2axcodes(stored.affine) == ("R", "A", "S")
+        turn = nib.orientations.ornt_transform(
+            nib.io_orientation(stored.affine), nib.orientations.axcodes2ornt(("L", "P", "S"))
+        )
+        nib.save(stored.as_reoriented(turn), copy / path.name)
+    answers = []
+    for number, folder in enumerate((original, copy)):
+        (case,) = find_cases(folder).cases
+        volume = read_case(case)
+        path = tmp_path / f"{number}.nii.gz"
+        write_labels(path, segment(volume, ensemble).labels, volume.grid)
+        answered, image = nib.load(path), nib.load(case.images["t1c"])
+        assert np.array_equal(answered.affine, image.affine)
+        assert answered.shape == image.shape
+        answers.append(np.asarray(nib.as_closest_canonical(answered).dataobj))
+    tumour = (answers[0] > 0) | (answers[1] > 0)
+    assert np.count_nonzero(tumour) > 1000
+    assert np.mean(answers[0][tumour] == answers[1][tumour]) >= 0.999
 
 
 def test_an_interrupted_training_goes_on_where_it_was(

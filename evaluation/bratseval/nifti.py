@@ -55,7 +55,7 @@ class Grid:
         return float(np.abs(self.affine - other.affine).max())
 
 
-T = TypeVar("T", np.float32, np.uint8)
+T = TypeVar("T", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,15 @@ def read_labels(path: Path) -> Image[np.uint8]:
             f"{path}: labels run from {low:g} to {high:g}, expected 0 to 255. Save the segmentation as uint8."
         )
     return Image(raw.astype(np.uint8), grid, warnings)
+
+
+def read_values(path: Path) -> Image[np.generic]:
+    """The values of a 3-D NIfTI file as they are: any integer or floating-point type, NaN included.
+
+    Raises:
+        InputError: the file is not a sound 3-D NIfTI image.
+    """
+    return Image(*_read(path))
 
 
 def read_grid(path: Path) -> Grid:

@@ -1,12 +1,14 @@
 """What one prediction scores against one reference under the rules of an edition. Arrays in, rows out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseval.challenge import Edition
+from bratseval import lesionwise
+from bratseval.challenge import EDITIONS, Edition, Family
 from bratseval.lesionwise import (
     DICE,
     HD95,
@@ -29,11 +31,26 @@ class CaseScore:
         edition: its name; scores of different editions are not comparable.
         regions: for each region, in the official order, the official names and values.
         lesions: every lesion of every region.
+        corrected: for each region, values under names of their own for those official
+            numbers that are known to be wrong; empty where none is.
     """
 
     edition: str
     regions: Mapping[str, Mapping[str, float]]
     lesions: tuple[Lesion, ...]
+    corrected: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+_PLATFORM_NAMES: Final[Mapping[Family, Mapping[str, str]]] = {"lesionwise-2023": lesionwise.PLATFORM_NAMES}
+
+
+def platform_names(edition: str) -> Mapping[str, str]:
+    """The platform's column name of each official value, in the order of its tables.
+
+    Raises:
+        KeyError: there is no edition of that name.
+    """
+    return _PLATFORM_NAMES[EDITIONS[edition].family]
 
 
 def score_case(

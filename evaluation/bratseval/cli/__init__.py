@@ -1,0 +1,38 @@
+"""The command line of the task: bratseval score."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from types import FrameType
+
+from bratseval.cli.codes import INTERRUPTED, INVALID_INPUT, TERMINATED
+from bratseval.cli.score import add_score
+from bratseval.errors import InputError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; gives its exit code."""
+    arguments = _parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        code: int = arguments.command(arguments)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return INVALID_INPUT
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return code
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    raise SystemExit(TERMINATED)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bratseval", description="Score brain tumour segmentations as BraTS does.")
+    parser.add_argument("--version", action="version", version=f"brats-harness {version('brats-harness')}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add_score(commands.add_parser("score", help="score predictions against references"))
+    return parser

@@ -1,0 +1,41 @@
+"""How scoring looks while it runs: a bar on a terminal, one line a case elsewhere."""
+
+import sys
+
+from tqdm import tqdm
+
+from bratseval.scoring import platform_names
+from bratseval.submission import ScoredCase
+
+
+class Progress:
+    """A bar on a terminal, one line a case elsewhere; all of it on stderr."""
+
+    def __init__(self, cases: int) -> None:
+        self._cases = cases
+        self._done = 0
+        self._shown = sys.stderr.isatty()
+        self._bar = tqdm(total=cases, unit="case", disable=not self._shown)
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def case(self, case: ScoredCase) -> None:
+        """Count a case; on a terminal only what is wrong or odd is told in words."""
+        self._done += 1
+        self._bar.update()
+        if not self._shown or case.state == "failed" or case.warnings:
+            self._bar.write(f"[{self._done}/{self._cases}] {case_line(case)}", file=sys.stderr)
+
+
+def case_line(case: ScoredCase) -> str:
+    """One case in words: its first official value in each region, or why it failed; warnings below."""
+    told = "".join(f"\n    {warning}" for warning in case.warnings)
+    if case.state == "failed":
+        return f"{case.case!r}: failed: {case.reason}{told}"
+    key, name = next(iter(platform_names(case.score.edition).items()))
+    values = ", ".join(f"{region} {values[key]:.3f}" for region, values in case.score.regions.items())
+    return f"{case.case!r}: {name}: {values}{told}"

@@ -1,0 +1,173 @@
+"""What the files of a submission score: one case, or all of them."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+
+from bratseval.challenge import Edition
+from bratseval.errors import InputError
+from bratseval.metrics import Spacing
+from bratseval.nifti import Grid, Image, read_labels, read_values
+from bratseval.pairing import Pair
+from bratseval.scoring import CaseScore, score_case, worst_score
+
+MAX_AFFINE_DIFFERENCE_MM: Final = 1e-3  # more is told; the official code of 2023 never looks
+_MAX_VALUES_TOLD: Final = 5
+
+State = Literal["scored", "failed"]
+
+
+@dataclass(frozen=True)
+class ScoredCase:
+    """How one case ended.
+
+    Attributes:
+        state: scored; or failed, then `score` is the worst value and `reason` says why.
+        warnings: what is odd about the files but does not change the official score.
+        affine: (4, 4) of the reference, voxel indices to mm in RAS+.
+        files: sha256 of each file of the case, by path.
+    """
+
+    case: str
+    state: State
+    score: CaseScore
+    affine: tuple[tuple[float, ...], ...]
+    reason: str = ""
+    warnings: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+def score_pair(pair: Pair, edition: Edition) -> ScoredCase:
+    """Read and score one case; a prediction that can't be used scores the worst values.
+
+    Spacing is that of the prediction's header, as in the official code. Affines are
+    compared, and a difference is told and not punished. Values that are no label of the
+    edition count as background, as officially, and are told.
+
+    Raises:
+        InputError: the reference is unreadable.
+    """
+    reference = read_labels(pair.reference)
+    affine = tuple(tuple(map(float, row)) for row in reference.grid.affine)
+    files = _sha256([pair.reference, *pair.predictions])
+    try:
+        prediction = _read_prediction(pair, reference.grid)
+    except InputError as error:
+        worst = worst_score(reference.voxels, header_spacing_mm(reference.grid), edition)
+        return ScoredCase(pair.case, "failed", worst, affine, str(error), reference.warnings, files)
+    score = score_case(prediction.voxels, reference.voxels, header_spacing_mm(prediction.grid), edition)
+    warnings = (
+        *reference.warnings,
+        *prediction.warnings,
+        *_grid_warnings(pair, prediction.grid, reference.grid),
+        *_value_warnings(pair.predictions[0], prediction.voxels, edition),
+        *_value_warnings(pair.reference, reference.voxels, edition),
+    )
+    return ScoredCase(pair.case, "scored", score, affine, "", warnings, files)
+
+
+def score_pairs(
+    pairs: Sequence[Pair], edition: Edition, on_case: Callable[[ScoredCase], None] = lambda _: None
+) -> list[ScoredCase]:
+    """Score every case.
+
+    Args:
+        on_case: told each case as it is done.
+
+    Raises:
+        InputError: references are unreadable; all of them are named.
+    """
+    scored, corrupt = [], []
+    for pair in pairs:
+        try:
+            case = score_pair(pair, edition)
+        except InputError as error:
+            corrupt.append(str(error))
+            continue
+        scored.append(case)
+        on_case(case)
+    if corrupt:
+        raise InputError("\n".join(corrupt))
+    return scored
+
+
+def header_spacing_mm(grid: Grid) -> Spacing:
+    """Voxel edges (x, y, z) from the header's pixdim, as nibabel gives them to the official code.
+
+    Negative edges count as positive and an edge of 0 as 1 mm: nibabel mends them so.
+    """
+    edges = np.abs(np.asarray(nib.Nifti1Header(grid.header, check=False)["pixdim"][1:4], dtype=np.float64))
+    x, y, z = (float(edge) or 1.0 for edge in edges)
+    return x, y, z
+
+
+def _read_prediction(pair: Pair, reference: Grid) -> Image[np.generic]:
+    """The one prediction of a case, on the reference's grid of voxels.
+
+    Raises:
+        InputError: there is none or several, it is unreadable, or its shape is another.
+    """
+    if not pair.predictions:
+        raise InputError(f"{pair.case}: has no prediction, expected {pair.case}.nii.gz. Add the file.")
+    path, *others = pair.predictions
+    if others:
+        names = ", ".join(path.name for path in pair.predictions)
+        raise InputError(
+            f"{pair.case}: has {len(pair.predictions)} predictions ({names}), expected one. Keep one of them."
+        )
+    prediction = read_values(path)
+    rank = int(nib.Nifti1Header(prediction.grid.header, check=False)["dim"][0])
+    if rank != len(reference.shape):  # the official code refuses a fourth axis even of length 1
+        raise InputError(f"{path}: has {rank} dimensions, expected 3. Save it as a 3-D image.")
+    if prediction.grid.shape != reference.shape:
+        got, expected = ("x".join(map(str, shape)) for shape in (prediction.grid.shape, reference.shape))
+        raise InputError(
+            f"{path}: has {got} voxels, expected {expected} as the reference. Save it on the grid of its case."
+        )
+    return prediction
+
+
+def _grid_warnings(pair: Pair, prediction: Grid, reference: Grid) -> list[str]:
+    name = pair.predictions[0].name
+    told = []
+    off = prediction.difference(reference)
+    if off > MAX_AFFINE_DIFFERENCE_MM:
+        told.append(f"{name}: affine differs from the reference's by up to {off:.3g} mm; scored voxel by voxel")
+    spacings = header_spacing_mm(prediction), header_spacing_mm(reference)
+    if not np.allclose(*spacings, rtol=0, atol=MAX_AFFINE_DIFFERENCE_MM):
+        got, expected = ("x".join(f"{edge:g}" for edge in spacing) for spacing in spacings)
+        told.append(f"{name}: voxels are {got} mm, the reference's {expected} mm; the prediction's count")
+    return told
+
+
+def _value_warnings(path: Path, voxels: NDArray[np.generic], edition: Edition) -> list[str]:
+    """What is told of values that are no label of the edition."""
+    known = sorted({0}.union(*(rules.labels for rules in edition.regions.values())))
+    if known == list(range(len(known))) and voxels.dtype == np.uint8 and int(voxels.max()) <= known[-1]:
+        return []  # the usual file, seen in one fast pass
+    strange = np.unique(voxels[~np.isin(voxels, known)])
+    if not len(strange):
+        return []
+    told = ", ".join(f"{value:g}" for value in strange[:_MAX_VALUES_TOLD])
+    more = f" and {len(strange) - _MAX_VALUES_TOLD} more" if len(strange) > _MAX_VALUES_TOLD else ""
+    noun, verb = ("value", "is") if len(strange) == 1 else ("values", "are")
+    return [f"{path.name}: {noun} {told}{more} {verb} no label of {edition.name}; scored as background"]
+
+
+def _sha256(paths: Iterable[Path]) -> Mapping[str, str]:
+    """The digest of each regular file; what is none, or can't be opened, is left out."""
+    digests = {}
+    for path in paths:
+        try:
+            if path.is_file():
+                with path.open("rb") as file:
+                    digests[str(path)] = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:  # told by the reader
+            continue
+    return digests

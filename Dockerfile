@@ -40,6 +40,11 @@ RUN python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist 
  && rm -rf /code/lib/python3.11/site-packages/bin \
  && chmod -R a+rX /code
 
+# Readable by any user, whatever their modes were on the builder's disk
+FROM builder AS weights
+COPY weights/ /weights/
+RUN chmod -R a+rX /weights
+
 # ---- what both images share. Any user, a read-only root file system and Apptainer: nothing lies in a home, caches go
 # to /tmp, and neither the caller's Python packages nor the folder it stands in can be imported.
 FROM ${BASE} AS runtime
@@ -74,7 +79,7 @@ FROM runtime AS submission
 LABEL org.opencontainers.image.title="brats-harness submission" \
       org.opencontainers.image.description="Segments brain tumours in cases of four modalities, as BraTS asks for."
 COPY --from=submission-packages /opt/brats-harness/env /opt/brats-harness/env
-COPY weights/ /opt/brats-harness/weights/
+COPY --from=weights /weights /opt/brats-harness/weights
 COPY --from=code /code /opt/brats-harness/env
 USER 1000:1000
 ENTRYPOINT ["/opt/brats-harness/env/bin/python", "-P", "-m", "bratseg.entrypoint"]

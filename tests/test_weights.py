@@ -1,9 +1,12 @@
 """Weights folders: every file proven before any is opened, every odd manifest refused."""
 
+import errno
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 import torch
@@ -89,7 +92,29 @@ def test_tensors_are_stored_once_in_float32(folder: Path) -> None:
     }
 
 
+def test_converted_tensors_are_readable_by_every_user_as_the_umask_allows(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        save_state(tmp_path / "fold_0.safetensors", {"a": torch.ones(2)})
+    finally:
+        os.umask(before)
+    assert (tmp_path / "fold_0.safetensors").stat().st_mode & 0o777 == 0o644
+
+
 # What is refused
+
+
+def test_a_file_that_this_user_may_not_read_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Path.open
+
+    def refuse(path: Path, *mode: str, **words: str) -> IO[Any]:
+        if path.name == "fold_0.safetensors":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return original(path, *mode, **words)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(InputError, match=r"fold_0\.safetensors: cannot be read \(Permission denied\)"):
+        read_weights(folder)
 
 
 def flip_a_bit(folder: Path) -> None:

@@ -240,8 +240,13 @@ def _file_problems(folder: Path, file: ManifestFile) -> list[str]:
     size = path.stat().st_size
     if size != file.bytes:
         return [f"{path}: has the wrong size, expected {file.bytes} bytes, got {size}. {_ADVICE}"]
-    with path.open("rb") as opened:
-        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    try:
+        with path.open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as error:
+        return [
+            f"{path}: cannot be read ({error.strerror}), expected a file that every user may read. Correct its mode."
+        ]
     if digest != file.sha256:
         return [f"{path}: was changed, expected sha256 {file.sha256}, got {digest}. {_ADVICE}"]
     return []

@@ -10,7 +10,7 @@ from dynamic_network_architectures.building_blocks.residual import BasicBlockD, 
 from monai.networks.blocks.mednext_block import MedNeXtDownBlock
 from monai.networks.nets.mednext import MedNeXt
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from bratseg.models.member import MedNeXtArchitecture, MemberDescription
 from bratseval.errors import InputError
@@ -231,7 +231,7 @@ def save_state(path: Path, state: Mapping[str, torch.Tensor]) -> None:
         name: (tensor.float() if tensor.is_floating_point() else tensor).cpu().contiguous()
         for name, tensor in state.items()
     }
-    save_file(tensors, partial)
+    partial.write_bytes(save(tensors))  # save_file's would be readable by their owner alone
     partial.replace(path)
 
 

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 
 from bratseg.models.description import write_description
 from bratseg.models.member import (
@@ -160,7 +160,7 @@ def export(output: Path, tensors: dict[str, torch.Tensor], settings: Settings, i
     member = output / settings.network
     member.mkdir(parents=True, exist_ok=True)
     partial = member / f".{_FOLD}.part"
-    save_file({name: tensor.half().contiguous() for name, tensor in tensors.items()}, partial)
+    partial.write_bytes(save({name: tensor.half().contiguous() for name, tensor in tensors.items()}))
     partial.replace(member / _FOLD)
     write_description(member / DESCRIPTION, _description(settings, iterations, seconds))
     add_member(

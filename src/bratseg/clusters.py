@@ -220,6 +220,10 @@ def _provenance(fields: Fields) -> Mapping[str, object]:
     value = fields.value("provenance")
     if not isinstance(value, dict):
         raise fields.error("is not a table", "a table", value, "provenance")
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        raise fields.error("is not as it should be", "finite numbers", value, "provenance") from None
     return value
 
 

@@ -17,7 +17,7 @@ from scipy import ndimage
 
 from bratseg.clusters import Clusters, assign
 from bratseg.radiomics import NoFeatures, extract_features
-from bratseg.thresholds import LABELS, Fill, Mode, Redefinition, Removal, Thresholds
+from bratseg.thresholds import LABEL_BY_NAME, Fill, Mode, Redefinition, Removal, Thresholds
 from bratseval.challenge import LABEL_NAMES, REGIONS, Modality
 from bratseval.lesions import Mask, components_of
 
@@ -90,9 +90,9 @@ def apply_thresholds(labels: Labels, thresholds: Thresholds, *, mode: Mode, fill
     redefined: dict[int, int] = {}
     for redefinition in thresholds.redefine:
         scarce = _scarce(kept, redefinition)
-        kept[scarce] = LABELS[redefinition.to]
+        kept[scarce] = LABEL_BY_NAME[redefinition.to]
         if count := int(np.count_nonzero(scarce)):
-            redefined[LABELS[redefinition.label]] = count
+            redefined[LABEL_BY_NAME[redefinition.label]] = count
     return Cleaned(kept, removed, redefined)
 
 
@@ -103,7 +103,7 @@ def remove_small(labels: Labels, removal: Removal, *, mode: Mode, fill: Fill, vo
         fill: see `Clusters`. What surrounds a component are the voxels that touch it by
             a face, an edge or a corner, background too; of equals the lowest label wins.
     """
-    wanted = (LABELS[removal.of],) if mode == "labels" else tuple(REGIONS[removal.of])
+    wanted = (LABEL_BY_NAME[removal.of],) if mode == "labels" else tuple(REGIONS[removal.of])
     parts = components_of(np.isin(labels, wanted))
     # 75 mm3 are 75 voxels of 1 mm, whatever the rounding in an affine that says 0.9999999 mm
     small = parts.voxels < round(removal.below_mm3 / voxel_mm3, 3)
@@ -131,12 +131,11 @@ def _choose(
     except NoFeatures as error:
         return clusters.global_thresholds, f"global thresholds: {error}"
     found = assign(features, clusters)
-    away = f"{found.distance:.4g} from its centre"
     reach = f"{clusters.outlier_quantile:.0%} of its training cases lie within {found.limit:.4g}"
     if found.outlier:
-        reason = f"global thresholds: the case is like none in training, {away} of cluster {found.cluster}, the nearest"
-        return clusters.global_thresholds, f"{reason}, while {reach}"
-    reason = f"cluster {found.cluster}: {away}, {reach}"
+        nearest = f"the nearest cluster, {found.cluster}, is {found.distance:.4g} away"
+        return clusters.global_thresholds, f"global thresholds: a case like none in training, {nearest}, while {reach}"
+    reason = f"cluster {found.cluster}: {found.distance:.4g} from its centre, {reach}"
     return clusters.clusters[found.cluster].thresholds, reason
 
 
@@ -155,7 +154,7 @@ def _total(voxels: Mapping[int, int]) -> str:
 
 def _scarce(labels: Labels, redefinition: Redefinition) -> Mask:
     """Where the label is, if it makes up too little of the tumour; nowhere otherwise, and without any tumour."""
-    mask: Mask = labels == LABELS[redefinition.label]
+    mask: Mask = labels == LABEL_BY_NAME[redefinition.label]
     tumour = np.count_nonzero(labels)
     if tumour and np.count_nonzero(mask) / tumour < redefinition.below_ratio:
         return mask

@@ -9,7 +9,7 @@ from bratseval.challenge import LABEL_NAMES, REGIONS
 Mode = Literal["labels", "regions"]
 Fill = Literal["background", "surrounding"]
 
-LABELS: Final = {name: label for label, name in LABEL_NAMES.items()}
+LABEL_BY_NAME: Final = {name: label for label, name in LABEL_NAMES.items()}
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def read_thresholds(table: Fields, mode: Mode) -> Thresholds:
 
 
 def _removal(row: Fields, mode: Mode) -> Removal:
-    removal = Removal(row.text("of", tuple(LABELS if mode == "labels" else REGIONS)), row.number("below_mm3"))
+    removal = Removal(row.text("of", tuple(LABEL_BY_NAME if mode == "labels" else REGIONS)), row.number("below_mm3"))
     row.done()
     if removal.below_mm3 < 0:
         raise row.error("is impossible", "0 or more", removal.below_mm3, "below_mm3")
@@ -77,7 +77,7 @@ def _removal(row: Fields, mode: Mode) -> Removal:
 
 
 def _redefinition(row: Fields) -> Redefinition:
-    labels = tuple(LABELS)
+    labels = tuple(LABEL_BY_NAME)
     redefinition = Redefinition(row.text("label", labels), row.number("below_ratio"), row.text("to", labels))
     row.done()
     if not 0 <= redefinition.below_ratio <= 1:

@@ -12,7 +12,7 @@ NOTHING = Thresholds((), ())
 
 def thresholds(redefine: tuple[str, float, str] | None = None, **below_mm3: float) -> Thresholds:
     """`thresholds(NCR=50, redefine=("ET", 0.1, "NCR"))`."""
-    removals = tuple(Removal(of, below) for of, below in below_mm3.items())
+    removals = tuple(Removal(of, float(below)) for of, below in below_mm3.items())
     return Thresholds(removals, (Redefinition(*redefine),) if redefine else ())
 
 

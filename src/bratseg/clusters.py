@@ -62,7 +62,7 @@ class Clusters:
         outlier_quantile: which quantile `distance_limit` is, above 0, at most 1.
         mode: whether a component is one of a label (the paper) or of a region.
         fill: what comes in its place: background (the paper), which leaves a hole in
-            the tumour, or the label that most of the voxels around it have.
+            the tumour, or the label of most tumour voxels around it.
         global_thresholds: for cases that belong to no cluster.
         provenance: what the fit was made from, for the reader.
     """

@@ -100,8 +100,9 @@ def remove_small(labels: Labels, removal: Removal, *, mode: Mode, fill: Fill, vo
     """Labels without a label's, or a region's, 26-connected components of less than `removal.below_mm3`.
 
     Args:
-        fill: see `Clusters`. What surrounds a component are the voxels that touch it by
-            a face, an edge or a corner, background too; of equals the lowest label wins.
+        fill: what comes in a component's place. `background`: 0. `surrounding`: the
+            label of most tumour voxels that touch it by a face, an edge or a corner, of
+            equals the lowest; 0 where no tumour does, so WT loses only what stands alone.
     """
     wanted = (LABEL_BY_NAME[removal.of],) if mode == "labels" else tuple(REGIONS[removal.of])
     parts = components_of(np.isin(labels, wanted))
@@ -149,7 +150,9 @@ def _changes(cleaned: Cleaned) -> str:
 
 
 def _total(voxels: Mapping[int, int]) -> str:
-    return " and ".join(f"{count} voxels of {LABEL_NAMES.get(label, label)}" for label, count in voxels.items())
+    return " and ".join(
+        f"{count} voxel{'s' if count > 1 else ''} of {LABEL_NAMES.get(label, label)}" for label, count in voxels.items()
+    )
 
 
 def _scarce(labels: Labels, redefinition: Redefinition) -> Mask:
@@ -162,9 +165,9 @@ def _scarce(labels: Labels, redefinition: Redefinition) -> Mask:
 
 
 def _surrounding(labels: Labels, part: Mask) -> int:
-    """The label that most voxels around a part have; 0 where it fills the whole volume."""
-    ring = ndimage.binary_dilation(part, np.ones((3, 3, 3), dtype=bool)) & ~part
-    return int(np.bincount(labels[ring], minlength=1).argmax())
+    """The label that most tumour voxels around a part have; 0 where there are none."""
+    ring = labels[ndimage.binary_dilation(part, np.ones((3, 3, 3), dtype=bool)) & ~part]
+    return int(np.bincount(ring[ring != 0], minlength=1).argmax())
 
 
 def _box(labels: Labels) -> tuple[slice, ...]:

@@ -1,0 +1,249 @@
+"""Radiomic features of a tumour: 14 of its shape and 93 of each modality's intensities, by pyradiomics.
+
+pyradiomics is loaded when the first features are wanted; where it is not installed,
+that is one of the reasons for which there are none. Nothing here touches a file, the
+network or another process, and what pyradiomics logs stays unheard.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bratseval.challenge import MODALITIES, Modality
+from bratseval.lesions import Mask, components_of
+
+EXTRACTOR: Final = "pyradiomics 3.0.1"  # its numbers are what clusters are fitted on: pyproject.toml pins it
+
+# Features by pyradiomics' class, in the order in which 3.0.1 gives them; those it calls deprecated are left out.
+_SHAPE: Final = (
+    "Elongation Flatness LeastAxisLength MajorAxisLength Maximum2DDiameterColumn Maximum2DDiameterRow"
+    " Maximum2DDiameterSlice Maximum3DDiameter MeshVolume MinorAxisLength Sphericity SurfaceArea"
+    " SurfaceVolumeRatio VoxelVolume"
+)
+_INTENSITY: Final[Mapping[str, str]] = {
+    "firstorder": (
+        "10Percentile 90Percentile Energy Entropy InterquartileRange Kurtosis Maximum MeanAbsoluteDeviation Mean"
+        " Median Minimum Range RobustMeanAbsoluteDeviation RootMeanSquared Skewness TotalEnergy Uniformity Variance"
+    ),
+    "glcm": (
+        "Autocorrelation ClusterProminence ClusterShade ClusterTendency Contrast Correlation DifferenceAverage"
+        " DifferenceEntropy DifferenceVariance Id Idm Idmn Idn Imc1 Imc2 InverseVariance JointAverage JointEnergy"
+        " JointEntropy MCC MaximumProbability SumAverage SumEntropy SumSquares"
+    ),
+    "gldm": (
+        "DependenceEntropy DependenceNonUniformity DependenceNonUniformityNormalized DependenceVariance"
+        " GrayLevelNonUniformity GrayLevelVariance HighGrayLevelEmphasis LargeDependenceEmphasis"
+        " LargeDependenceHighGrayLevelEmphasis LargeDependenceLowGrayLevelEmphasis LowGrayLevelEmphasis"
+        " SmallDependenceEmphasis SmallDependenceHighGrayLevelEmphasis SmallDependenceLowGrayLevelEmphasis"
+    ),
+    "glrlm": (
+        "GrayLevelNonUniformity GrayLevelNonUniformityNormalized GrayLevelVariance HighGrayLevelRunEmphasis"
+        " LongRunEmphasis LongRunHighGrayLevelEmphasis LongRunLowGrayLevelEmphasis LowGrayLevelRunEmphasis RunEntropy"
+        " RunLengthNonUniformity RunLengthNonUniformityNormalized RunPercentage RunVariance ShortRunEmphasis"
+        " ShortRunHighGrayLevelEmphasis ShortRunLowGrayLevelEmphasis"
+    ),
+    "glszm": (
+        "GrayLevelNonUniformity GrayLevelNonUniformityNormalized GrayLevelVariance HighGrayLevelZoneEmphasis"
+        " LargeAreaEmphasis LargeAreaHighGrayLevelEmphasis LargeAreaLowGrayLevelEmphasis LowGrayLevelZoneEmphasis"
+        " SizeZoneNonUniformity SizeZoneNonUniformityNormalized SmallAreaEmphasis SmallAreaHighGrayLevelEmphasis"
+        " SmallAreaLowGrayLevelEmphasis ZoneEntropy ZonePercentage ZoneVariance"
+    ),
+    "ngtdm": "Busyness Coarseness Complexity Contrast Strength",
+}
+# The 386 columns: shape once, then each modality's 93. Order and names: the winners' public feature tables.
+FEATURE_NAMES: Final = (
+    *(f"wt_shape_{name}" for name in _SHAPE.split()),
+    *(
+        f"wt_{modality}_{family}_{name}"
+        for modality in MODALITIES
+        for family, names in _INTENSITY.items()
+        for name in names.split()
+    ),
+)
+
+# GLCM grows with the square of the levels: 2 s with 120 of them, 126 s and 700 MB with 1,200 (measured, one modality).
+MAX_GREY_LEVELS: Final = 128
+# The largest diameter grows with the square of the faces between tumour and not: 2 ns for each pair (measured). Real
+# case of 129,000 voxels: 29,000 faces; a smooth whole brain: under 100,000; noise: millions, which would take hours.
+MAX_SURFACE_FACES: Final = 100_000
+_BIN_WIDTH: Final = 25  # pyradiomics' default
+# What numbers that pyradiomics can't take raise in it, in numpy and in ITK.
+_REFUSALS: Final = (ValueError, TypeError, ArithmeticError, RuntimeError)
+
+
+class NoFeatures(Exception):  # noqa: N818 - an outcome with thresholds of its own, not a defect
+    """Why a tumour has no features, in words that go into a case's report."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How pyradiomics is set; `settings` are its own, everything else is its default."""
+
+    name: str
+    settings: Mapping[str, bool | int]
+
+
+PRESETS: Final[Mapping[str, Preset]] = {
+    preset.name: preset
+    for preset in (
+        # The winners' params.yaml, whole. Normalised to a standard deviation of 1 and cut into bins of 25, a
+        # tumour has one or two grey levels, so its textures tell almost nothing but how many voxels there are.
+        Preset("paper", {"normalize": True, "geometryTolerance": 10}),
+        # Ours: as many grey levels in every modality and case, so textures are told apart and cost the same.
+        Preset("sane", {"normalize": True, "normalizeScale": 100, "binCount": 32}),
+    )
+}
+
+
+def extract_features(
+    labels: NDArray[np.integer[Any]],
+    images: Mapping[Modality, NDArray[np.float32]],
+    spacing_mm: tuple[float, float, float],
+    preset: Preset,
+) -> Mapping[str, float]:
+    """The features of a case's largest lesion: of its whole tumour's (WT) largest 26-connected component.
+
+    The intensities of each modality are normalised over its whole image, background
+    included, as pyradiomics does.
+
+    Args:
+        labels: (x, y, z), 0 outside the tumour.
+        images: each modality, (x, y, z) like `labels`.
+        spacing_mm: voxel edges along (x, y, z).
+
+    Returns:
+        FEATURE_NAMES and their values, all finite, in this order.
+
+    Raises:
+        NoFeatures: there is no tumour; it is a single voxel or a line of voxels (a
+            plane has features); its surface has more than MAX_SURFACE_FACES; an image has
+            the same value everywhere, or more than MAX_GREY_LEVELS in the tumour; a
+            feature is not finite; pyradiomics refuses, or is not installed as EXTRACTOR.
+        ValueError: an image's shape is not that of `labels`.
+    """
+    for modality in MODALITIES:
+        if images[modality].shape != labels.shape:
+            raise ValueError(f"{modality} is {images[modality].shape} voxels, its labels are {labels.shape}")
+    tumour = _largest_component(labels != 0)
+    box = _box(tumour)
+    _check_surface(tumour[box])
+    pyradiomics = _load()
+    with _quiet(), np.errstate(all="ignore"):  # what is not finite is refused below
+        try:
+            values = _values(pyradiomics, tumour, box, images, spacing_mm, preset)
+        except _REFUSALS as error:
+            raise NoFeatures(f"pyradiomics refuses ({type(error).__name__}: {error})") from error
+    odd = [name for name, value in zip(FEATURE_NAMES, values, strict=True) if not np.isfinite(value)]
+    if odd:
+        raise NoFeatures(f"{len(odd)} of {len(values)} features are not finite, {odd[0]} first")
+    return dict(zip(FEATURE_NAMES, values, strict=True))
+
+
+def _largest_component(mask: Mask) -> Mask:
+    parts = components_of(mask)
+    if parts.count == 0:
+        raise NoFeatures("there is no tumour")
+    largest: Mask = parts.labels == 1 + int(parts.voxels.argmax())
+    return largest
+
+
+def _box(tumour: Mask) -> tuple[slice, slice, slice]:
+    """The tumour's bounding box along (x, y, z)."""
+    sides = [np.flatnonzero(tumour.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
+    x, y, z = (slice(int(side[0]), int(side[-1]) + 1) for side in sides)
+    # pyradiomics' minimumROIDimensions, 2 by default
+    if sum(side.stop - side.start > 1 for side in (x, y, z)) < 2:
+        voxels = int(np.count_nonzero(tumour))
+        shape = "a single voxel" if voxels == 1 else f"a line of {voxels} voxels"
+        raise NoFeatures(f"the largest lesion is {shape}, too little for features")
+    return x, y, z
+
+
+def _check_surface(tumour: Mask) -> None:
+    padded = np.pad(tumour, 1)
+    faces = sum(int(np.count_nonzero(np.diff(padded, axis=axis))) for axis in range(3))
+    if faces > MAX_SURFACE_FACES:
+        raise NoFeatures(f"the largest lesion has a surface of {faces} faces, at most {MAX_SURFACE_FACES} are measured")
+
+
+def _load() -> Any:
+    """pyradiomics, a package of other people that has no types."""
+    try:
+        import radiomics
+    except ImportError as error:
+        raise NoFeatures(f"pyradiomics can't be loaded ({error}). Install brats-harness[radiomics]") from error
+    installed = f"pyradiomics {version('pyradiomics')}"
+    if installed != EXTRACTOR:
+        raise NoFeatures(f"{installed} is installed, expected {EXTRACTOR}. Install brats-harness[radiomics]")
+    return radiomics
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    logger = logging.getLogger("radiomics")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _values(
+    pyradiomics: Any,
+    tumour: Mask,
+    box: tuple[slice, slice, slice],
+    images: Mapping[Modality, NDArray[np.float32]],
+    spacing_mm: tuple[float, float, float],
+    preset: Preset,
+) -> list[float]:
+    """Features in the order of FEATURE_NAMES, each class given the bounding box as pyradiomics' own extractor does.
+
+    geometryTolerance is for masks that lie on another grid than their image. Here they
+    lie on the same, so it changes nothing, and ITK's global tolerance is left alone.
+    """
+    families = pyradiomics.getFeatureClasses()
+    mask = _to_sitk(tumour[box].astype(np.uint8), spacing_mm)
+    values: list[float] = []
+    for modality in MODALITIES:
+        whole = _to_sitk(images[modality], spacing_mm)
+        if preset.settings["normalize"]:
+            whole = pyradiomics.imageoperations.normalizeImage(whole, **preset.settings)
+        image = whole[box]
+        del whole
+        _check_grey_levels(modality, image, tumour[box], preset)
+        wanted = {"shape": _SHAPE, **_INTENSITY} if modality == MODALITIES[0] else _INTENSITY
+        for family, names in wanted.items():
+            found = families[family](image, mask, **preset.settings).execute()
+            values += [float(found[name]) for name in names.split()]
+    return values
+
+
+def _to_sitk(voxels: NDArray[Any], spacing_mm: tuple[float, float, float]) -> Any:
+    """A SimpleITK image of voxels (x, y, z); its arrays are (z, y, x)."""
+    import SimpleITK
+
+    image: Any = SimpleITK.GetImageFromArray(np.ascontiguousarray(voxels.transpose(2, 1, 0)))
+    image.SetSpacing(spacing_mm)
+    return image
+
+
+def _check_grey_levels(modality: Modality, image: Any, tumour: Mask, preset: Preset) -> None:
+    """Refuse an image that can't be binned, or not into few enough levels, before anything is counted."""
+    import SimpleITK
+
+    values = SimpleITK.GetArrayViewFromImage(image)[tumour.transpose(2, 1, 0)]
+    if not np.isfinite(values).all():
+        raise NoFeatures(f"{modality} can't be normalised: it has the same value everywhere, or one that is not finite")
+    width = preset.settings.get("binWidth", _BIN_WIDTH)
+    levels = preset.settings.get("binCount", np.floor(values.max() / width) - np.floor(values.min() / width) + 1)
+    if levels > MAX_GREY_LEVELS:
+        raise NoFeatures(
+            f"{modality} has {levels:.0f} grey levels in the tumour, at most {MAX_GREY_LEVELS} are counted"
+        )

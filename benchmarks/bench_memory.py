@@ -1,6 +1,6 @@
 """Peak memory of a whole `bratseg infer` on the CPU, for the bundled weights and for members of the published size.
 
-    python benchmarks/bench_memory.py [--case FOLDER] [--folds 1 2] [--only bundled nnunet mednext]
+    python benchmarks/bench_memory.py [--case FOLDER] [--folds 1 5] [--only bundled nnunet mednext]
 
 Members of the published size have random weights: nnU-Net's plain U-Net of six stages and MedNeXt-M, tiles of 128^3.
 Each line is a process of its own; memory is its largest resident size. Without --case a phantom in BraTS's box is made.
@@ -26,7 +26,7 @@ GB = 1000**3
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--case", type=Path, help="a case folder; default: a phantom")
-    parser.add_argument("--folds", type=int, nargs="+", default=[1, 5])
+    parser.add_argument("--folds", type=int, nargs="+", default=[1])
     parser.add_argument("--only", nargs="+", default=["bundled", "nnunet", "mednext"])
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:

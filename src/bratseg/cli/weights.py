@@ -1,4 +1,4 @@
-"""bratseg weights: show, convert, train."""
+"""bratseg weights: show, convert, train, fit."""
 
 import argparse
 import sys
@@ -23,6 +23,10 @@ def add_weights(parser: argparse.ArgumentParser) -> None:
     train.add_argument("--minutes", type=float, default=30.0)
     train.add_argument("--seed", type=int, default=0)
     train.set_defaults(command=_train)
+    fit = commands.add_parser("fit", help="fit the demonstration weights' post-processing on phantoms")
+    fit.add_argument("folder", type=Path, help="weights folder; clusters.json is added to it")
+    fit.add_argument("--phantoms", type=int, default=30)
+    fit.set_defaults(command=_fit)
 
 
 def _add_convert(parser: argparse.ArgumentParser) -> None:
@@ -104,6 +108,18 @@ def _train(arguments: argparse.Namespace) -> int:
     from bratseg.phantoms.training import train_default_weights
 
     train_default_weights(arguments.output, network=arguments.network, minutes=arguments.minutes, seed=arguments.seed)
+    return OK
+
+
+def _fit(arguments: argparse.Namespace) -> int:
+    from bratseg.config import read_config
+    from bratseg.loading import load_ensemble
+    from bratseg.phantoms.fitting import fit_postprocessing
+
+    with load_ensemble(arguments.folder, read_config(), None) as (ensemble, _):
+        clusters = fit_postprocessing(arguments.folder, ensemble, phantoms=arguments.phantoms)
+    for removal in clusters.global_thresholds.remove:
+        print(f"{removal.of}: components below {removal.below_mm3:g} mm3 are removed")
     return OK
 
 

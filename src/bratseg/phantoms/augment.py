@@ -18,7 +18,7 @@ def draw_patch(rng: np.random.Generator, sample: Sample, size: Patch) -> Sample:
     Args:
         rng: decides everything.
         sample: a whole phantom.
-        size: (z, y, x); the patch lies on tumour in two of three draws.
+        size: (z, y, x); the patch lies on tumour in half of the draws and anywhere in the others.
 
     Returns:
         data (c, *size) and labels `size`; 0 where the patch leaves the phantom.
@@ -33,7 +33,7 @@ def _placed(rng: np.random.Generator, sample: Sample, size: Patch) -> Sample:
     shape = np.array(sample.labels.shape)
     room = np.maximum(shape - size, 0) / 2
     centre = (shape - 1) / 2 + rng.uniform(-1, 1, 3) * (room + 4)
-    if rng.random() < 0.67:
+    if rng.random() < 0.5:
         tumour = np.argwhere(sample.labels > 0)
         target = tumour[rng.integers(len(tumour))]
         centre = np.clip(target, (shape - 1) / 2 - room - 8, (shape - 1) / 2 + room + 8)

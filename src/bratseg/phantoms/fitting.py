@@ -1,0 +1,155 @@
+"""Fits the post-processing of the default weights, on phantoms that no network was trained on.
+
+One cluster of all phantoms, and the size below which a component of each region is
+removed. What looks unlike any phantom gets the same thresholds, with another reason.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bratseg.clusters import Cluster, Clusters, write_clusters
+from bratseg.phantoms.phantom import Phantom, make_phantom
+from bratseg.pipeline import Ensemble, Volume, segment
+from bratseg.postprocess import apply_thresholds
+from bratseg.projection import Components, Standard, project
+from bratseg.radiomics import FEATURE_NAMES, PRESETS, NoFeatures, extract_features
+from bratseg.thresholds import Fill, Mode, Removal, Thresholds
+from bratseg.weights import CLUSTERS, list_file, read_manifest, write_manifest
+from bratseval.challenge import EDITIONS, Edition
+from bratseval.lesionwise import LESION_DICE
+from bratseval.nifti import grid_of
+from bratseval.scoring import score_case
+
+FIRST_SEED: Final = 1_500_000  # beyond those that networks are trained on; tests and demonstrations stay below them
+EDITION: Final = "ssa-2023"  # whose lesion-wise Dice the thresholds are to raise
+SIZES_MM3: Final = (0.0, 25.0, 50.0, 100.0, 200.0, 400.0, 800.0, 1600.0)  # tried for each region; 0 removes nothing
+_MODE: Final[Mode] = "regions"
+_FILL: Final[Fill] = "surrounding"
+_KEPT_VARIANCE: Final = 0.99  # by the principal components: arXiv 2412.04111
+_OUTLIER_QUANTILE: Final = 0.95
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """A phantom's reference and what the ensemble makes of it, (x, y, z); its features where it has some."""
+
+    reference: NDArray[np.uint8]
+    prediction: NDArray[np.uint8]
+    features: NDArray[np.float64] | None
+
+
+def fit_postprocessing(folder: Path, ensemble: Ensemble, *, phantoms: int) -> Clusters:
+    """Fit clusters.json of a weights folder and list it in the manifest; an earlier one is replaced.
+
+    Args:
+        folder: the weights folder that `ensemble` was loaded from.
+        ensemble: its members; fitted post-processing is left out of account.
+        phantoms: how many to fit on, at least two.
+    """
+    bare = replace(ensemble, clusters=None)
+    answers = list(_answers(bare, range(FIRST_SEED, FIRST_SEED + phantoms)))
+    clusters = clusters_of(answers, best_thresholds(answers, EDITIONS[EDITION]))
+    write_clusters(folder / CLUSTERS, clusters)
+    manifest = read_manifest(folder)
+    listed = list_file(
+        folder, folder / CLUSTERS, source="fitted by `bratseg weights fit` on phantoms", licence="Apache-2.0"
+    )
+    kept = tuple(file for file in manifest.files if file.path != CLUSTERS)
+    write_manifest(folder, replace(manifest, files=(*kept, listed)))
+    return clusters
+
+
+def best_thresholds(answers: Sequence[Answered], edition: Edition) -> Thresholds:
+    """The size for each region, one region after the other, that gives the best mean lesion-wise Dice of all regions.
+
+    Of equally good sizes the smallest is taken, so a removal that helps nobody removes nothing.
+    """
+    chosen: tuple[Removal, ...] = ()
+    for region in edition.regions:
+        tried = {size: (*chosen, Removal(region, size)) for size in SIZES_MM3}
+        means = {size: _mean_dice(answers, Thresholds(removals, ()), edition) for size, removals in tried.items()}
+        best = max(means, key=lambda size: (means[size], -size))
+        log.info("%s: %s; taken %g mm3", region, {size: round(mean, 4) for size, mean in means.items()}, best)
+        chosen = tried[best]
+    return Thresholds(chosen, ())
+
+
+def clusters_of(answers: Sequence[Answered], thresholds: Thresholds) -> Clusters:
+    """One cluster of all answers that have features.
+
+    Raises:
+        ValueError: fewer than two have.
+    """
+    rows = np.array([answer.features for answer in answers if answer.features is not None], dtype=np.float64)
+    if len(rows) < 2:
+        raise ValueError(f"{len(rows)} phantoms have features, expected two at least")
+    varies = rows.std(axis=0) > 0
+    rows = rows[:, varies]
+    scaler = Standard(rows.mean(axis=0), rows.std(axis=0))
+    components = _components((rows - scaler.mean) / scaler.scale)
+    points = project(rows, scaler, components)
+    centroid = points.mean(axis=0)
+    distances = np.linalg.norm(points - centroid, axis=1)
+    limit = float(np.quantile(distances, _OUTLIER_QUANTILE))
+    return Clusters(
+        preset=PRESETS["sane"],
+        names=tuple(name for name, kept in zip(FEATURE_NAMES, varies.tolist(), strict=True) if kept),
+        scaler=scaler,
+        components=components,
+        outlier_quantile=_OUTLIER_QUANTILE,
+        mode=_MODE,
+        fill=_FILL,
+        global_thresholds=thresholds,
+        clusters=(Cluster(len(rows), centroid, limit, thresholds),),
+        provenance={"data": "procedural phantoms, none of them of a person", "phantoms": len(answers)},
+    )
+
+
+def _components(scaled: NDArray[np.float64]) -> Components:
+    """Principal components of centred rows, as many as keep the variance wanted."""
+    _, singular, loadings = np.linalg.svd(scaled, full_matrices=False)
+    ratios = singular**2 / np.sum(singular**2)
+    count = int(np.searchsorted(np.cumsum(ratios), _KEPT_VARIANCE)) + 1
+    return Components(np.zeros(scaled.shape[1]), loadings[:count], tuple(ratios[:count].tolist()))
+
+
+def _answers(ensemble: Ensemble, seeds: range) -> Iterator[Answered]:
+    for seed in seeds:
+        phantom = make_phantom(seed)
+        prediction = segment(_volume(phantom), ensemble).labels
+        yield Answered(phantom.labels, prediction, _features(phantom, prediction))
+        log.info("phantom %d of %d answered", seed - seeds.start + 1, len(seeds))
+
+
+def _volume(phantom: Phantom) -> Volume:
+    """A phantom as if it had been read; rounded, as it is when it is written."""
+    x, y, z = phantom.labels.shape
+    images = {modality: np.round(image) for modality, image in phantom.images.items()}
+    return Volume(images, grid_of((x, y, z), phantom.affine), {}, ())
+
+
+def _features(phantom: Phantom, prediction: NDArray[np.uint8]) -> NDArray[np.float64] | None:
+    try:
+        found = extract_features(prediction, _volume(phantom).images, (1.0, 1.0, 1.0), PRESETS["sane"])
+    except NoFeatures as reason:
+        log.info("no features: %s", reason)
+        return None
+    return np.array([found[name] for name in FEATURE_NAMES], dtype=np.float64)
+
+
+def _mean_dice(answers: Sequence[Answered], thresholds: Thresholds, edition: Edition) -> float:
+    """Mean over answers and regions of the lesion-wise Dice."""
+    dices = []
+    for answer in answers:
+        cleaned = apply_thresholds(answer.prediction, thresholds, mode=_MODE, fill=_FILL, voxel_mm3=1.0)
+        score = score_case(cleaned.labels, answer.reference, (1.0, 1.0, 1.0), edition)
+        dices += [values[LESION_DICE] for values in score.regions.values()]
+    return float(np.mean(dices))

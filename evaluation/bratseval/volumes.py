@@ -51,15 +51,20 @@ def crop(prediction: NDArray[np.generic], reference: NDArray[np.generic], editio
 
 def masks_of(pair: Crop, rules: RegionRules) -> Masks:
     """A region of both volumes, with a margin as wide as its reach, so that only the volume's border cuts that."""
-    counts = np.zeros(256, np.uint8)
-    counts[list(rules.labels)] = 1
-    if rules.in_between:
-        counts[_BETWEEN + min(rules.labels) : _BETWEEN + max(rules.labels)] = 1
-    answered, right = counts[pair.prediction], counts[pair.reference]
-    box = _bounding_box(answered | right, margin=rules.merge_steps)
+    answered, right = _mask(pair.prediction, rules), _mask(pair.reference, rules)
+    box = _bounding_box((answered | right).view(np.uint8), margin=rules.merge_steps)
     x, y, z = (first + inner.start for first, inner in zip(pair.corner, box, strict=True))
-    prediction, reference = (np.ascontiguousarray(mask[box]).view(np.bool_) for mask in (answered, right))
+    prediction, reference = (np.ascontiguousarray(mask[box]) for mask in (answered, right))
     return Masks((x, y, z), prediction, reference, pair.total)
+
+
+def _mask(codes: NDArray[np.uint8], rules: RegionRules) -> Mask:
+    mask = np.zeros(codes.shape, np.bool_)
+    for label in rules.labels:
+        mask |= codes == label
+    if rules.in_between:
+        mask |= (codes >= _BETWEEN + min(rules.labels)) & (codes < _BETWEEN + max(rules.labels))
+    return mask
 
 
 def _codes(volume: NDArray[np.generic], labels: frozenset[int]) -> NDArray[np.uint8]:

@@ -1,8 +1,11 @@
 """The family of 2024 and 2025: predictions are merged and filtered as well, and tissues join lesions of one another.
 
-Quirks of the official code that are kept: whole-region sensitivity, specificity and HD95
-are those of lesion numbers taken for mask values; small predictions are filtered in
-voxels; a number is only given anew when at least two pairs of lesions touch.
+Quirks of the official code that are kept: sensitivity, specificity and HD95 of whole
+regions are those of lesion numbers taken for mask values, and all whole-region values are
+those of the filtered prediction (corrected under names of their own); predictions are
+filtered in voxels, references in mm3; a typo leaves SNFH at 3 steps of dilation; lesions
+are only joined through a tissue when two pairs touch (these three are the rules as they
+were applied, and nothing is corrected).
 
 Source: BraTS-2024-Metrics metrics_{GLI,SSA,MET,PED,MEN_RT}.py.
 """

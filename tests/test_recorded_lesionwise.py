@@ -1,7 +1,8 @@
 """Numbers recorded from the official scripts of 2024 and 2025 on made volumes, equal to the last bit.
 
 Small volumes with boxes at borders and neighbours of all tissues, and larger ones with many clusters, where lesions of
-one tissue join those of another; 18 of 42 have anisotropic voxels. Origin and pins are in the file. Ledger of changes: none.
+one tissue join those of another; 18 of 42 have anisotropic voxels. Origin and pins are in the file.
+Ledger of changes: none.
 """
 
 import json

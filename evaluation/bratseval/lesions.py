@@ -119,7 +119,7 @@ def parts_of(labels: Labels, count: int) -> Parts:
     """Sizes and centroids of the parts 1..count of a labelled volume."""
     if count == 0:
         return Parts(labels, np.zeros(0, np.int64), np.zeros((0, 3)))
-    found = cc3d.statistics(np.ascontiguousarray(labels, dtype=np.uint32), no_slice_conversion=True)
+    found = cc3d.statistics(np.ascontiguousarray(labels, dtype=np.int32).view(np.uint32), no_slice_conversion=True)
     return Parts(labels, found["voxel_counts"][1:].astype(np.int64), found["centroids"][1:].astype(np.float64))
 
 

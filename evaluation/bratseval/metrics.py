@@ -96,15 +96,19 @@ class Surface:
         return Surface(self.at[chosen], self.areas_mm2[chosen])
 
 
-def surface_of(mask: Mask, spacing_mm: Spacing) -> Surface:
-    """The surface of a mask (x, y, z); outside the volume counts as outside the mask."""
+def surface_of(mask: Mask | NDArray[np.uint8], spacing_mm: Spacing) -> Surface:
+    """The surface of a mask (x, y, z); outside the volume counts as outside the mask.
+
+    Numbers in place of true make the codes of their windows that many times as large,
+    modulo 256, as in the official code of 2024 where it forgets to make them a mask.
+    """
     x, y, z = mask.shape
     # one bit for each voxel of the window, the last voxel in the lowest, as the table wants it
     code = np.zeros((x + 1, y + 1, z + 1), np.uint8)
     code[:x, :y, :z] = mask
     for axis, bits in ((2, 1), (1, 2), (0, 4)):
         behind = np.moveaxis(code, axis, 0)
-        behind[1:] |= behind[:-1].copy() << bits
+        behind[1:] += behind[:-1] << bits
     at = np.nonzero((code != 0) & (code != 255))
     areas = _surface_areas(spacing_mm)[code[at]]
     return Surface(np.stack(at, axis=1).astype(np.int32), areas)

@@ -11,11 +11,11 @@ import pytest
 
 from bratseval.challenge import edition
 from bratseval.lesionwise import Lesion
-from bratseval.pairing import pair_files
+from bratseval.parallel import score_pairs
 from bratseval.scoring import CaseScore, platform_names
-from bratseval.submission import ScoredCase, score_pairs
+from bratseval.submission import ScoredCase
 from bratseval.tables import columns, summary, write_tables
-from made_submissions import CUBE, OTHER, write_prediction, write_reference
+from made_submissions import CUBE, OTHER, pairs_of, write_prediction, write_reference
 
 SSA = edition("ssa-2023")
 EYE = tuple(tuple(map(float, row)) for row in np.eye(4))
@@ -81,8 +81,7 @@ def test_a_folder_of_cases_as_tables(tmp_path: Path) -> None:
     write_reference(tmp_path, b)
     write_prediction(tmp_path, b)
     write_reference(tmp_path, c)
-    paired = pair_files(tmp_path / "predictions", tmp_path / "references", SSA)
-    write_tables(tmp_path / "out", score_pairs(paired.pairs, SSA), SSA, (Path("stray.nii.gz"),))
+    write_tables(tmp_path / "out", score_pairs(pairs_of(tmp_path), SSA), SSA, ("stray.nii.gz",))
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "cases.csv",
         "lesions.csv",
@@ -133,3 +132,9 @@ def test_json_has_null_where_a_number_is_undefined(tmp_path: Path) -> None:
 def test_a_name_is_never_run_by_a_spreadsheet(tmp_path: Path) -> None:
     write_tables(tmp_path, [made("=HYPERLINK(1)", 0.5)], SSA, ())
     assert rows(tmp_path / "cases.csv")[0]["scan_id"] == "'=HYPERLINK(1)"
+
+
+def test_a_name_need_not_be_text(tmp_path: Path) -> None:
+    write_tables(tmp_path, [made("a\udcff", 0.5)], SSA, ())
+    assert rows(tmp_path / "cases.csv")[0]["scan_id"] == "a\\udcff"
+    assert json.loads((tmp_path / "scores.json").read_text())["cases"][0]["scan_id"] == "a\udcff"

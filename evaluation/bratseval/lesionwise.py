@@ -1,6 +1,6 @@
 """The lesion-wise rules: what a region scores, lesion by lesion, as the official 2023 code has it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.challenge import RegionRules
-from bratseval.lesions import Labels, Matches, Parts, components_of, match_lesions, parts_of, reach_of
+from bratseval.lesions import Labels, Mask, Matches, Parts, components_of, match_lesions, parts_of, reach_of
 from bratseval.metrics import (
     Counts,
     Spacing,
@@ -88,7 +88,7 @@ class Crop:
 
 def crop(prediction: NDArray[np.uint8], reference: NDArray[np.uint8], *, margin: int) -> Crop:
     """Two label volumes of one shape, cut to where either is not 0, with `margin` voxels around where there are."""
-    box = _bounding_box(prediction | reference, margin=margin)
+    box = _bounding_box(prediction, reference, margin=margin)
     corner = (box[0].start, box[1].start, box[2].start)
     return Crop(corner, np.ascontiguousarray(prediction[box]), np.ascontiguousarray(reference[box]), prediction.size)
 
@@ -117,16 +117,14 @@ class _Compared:
 
 
 def _compare(pair: Crop, rules: RegionRules, spacing_mm: Spacing) -> _Compared:
-    lookup = np.zeros(256, np.uint8)
-    lookup[list(rules.labels)] = 1
-    whole = lookup[pair.prediction], lookup[pair.reference]
+    whole = _mask_of(pair.prediction, rules.labels), _mask_of(pair.reference, rules.labels)
     # a margin of merge_steps, so that the reach is cut by the volume's border only
-    box = _bounding_box(whole[0] | whole[1], margin=rules.merge_steps)
-    prediction, reference = (np.ascontiguousarray(mask[box]).view(np.bool_) for mask in whole)
+    box = _bounding_box(*whole, margin=rules.merge_steps)
+    prediction, reference = (np.ascontiguousarray(mask[box]) for mask in whole)
     counted = count(prediction, reference)
     surfaces = surface_of(prediction, spacing_mm), surface_of(reference, spacing_mm)
     reach, number = reach_of(reference, merge_steps=rules.merge_steps)
-    lesions = np.where(reference, reach, np.int32(0))
+    lesions = reach * reference
     components = components_of(prediction)
     x, y, z = (first + inner.start for first, inner in zip(pair.corner, box, strict=True))
     return _Compared(
@@ -139,6 +137,13 @@ def _compare(pair: Crop, rules: RegionRules, spacing_mm: Spacing) -> _Compared:
         lesions=parts_of(lesions, number),
         matches=match_lesions(lesions, reach, components.labels),
     )
+
+
+def _mask_of(volume: NDArray[np.uint8], labels: frozenset[int]) -> Mask:
+    mask: Mask = np.zeros(volume.shape, np.bool_)
+    for label in labels:
+        mask |= volume == label
+    return mask
 
 
 def _lesion_rows(region: str, pair: _Compared, rules: RegionRules, penalty_mm: float) -> list[Lesion]:
@@ -221,19 +226,34 @@ def _centroid(pair: _Compared, parts: Parts, index: int) -> tuple[float, float, 
     return x, y, z
 
 
-def _bounding_box(values: NDArray[np.uint8], *, margin: int) -> tuple[slice, slice, slice]:
-    """Where a volume is not 0, and `margin` voxels around it within the volume; empty if it is 0 throughout."""
-    slowest = int(np.argmax(values.strides))
-    plane = np.bitwise_or.reduce(values, axis=slowest)  # along memory: the one pass over the whole volume
-    inside: list[slice] = [_range(plane.any(axis=1)), _range(plane.any(axis=0))]
-    inside.insert(slowest, slice(None))
-    others = tuple({0, 1, 2} - {slowest})
-    inside[slowest] = _range(np.asarray(values[tuple(inside)].any(axis=others)))
+def _bounding_box(*volumes: NDArray[np.uint8] | Mask, margin: int) -> tuple[slice, slice, slice]:
+    """Where any of some volumes is not 0, and `margin` voxels around it within them; empty if all are 0 throughout."""
+    spans = [_spans(volume) for volume in volumes]
     x, y, z = (
-        slice(max(0, along.start - margin), min(side, along.stop + margin)) if along.stop else along
-        for along, side in zip(inside, values.shape, strict=True)
+        _union([volume_spans[axis] for volume_spans in spans], margin, side)
+        for axis, side in enumerate(volumes[0].shape)
     )
     return x, y, z
+
+
+def _spans(volume: NDArray[np.uint8] | Mask) -> list[slice]:
+    """Along each axis, from the first plane that is not 0 to the last; empty if there is none."""
+    slowest = int(np.argmax(volume.strides))
+    plane = np.bitwise_or.reduce(volume, axis=slowest)  # along memory: the one pass over the whole volume
+    spans: list[slice] = [_range(plane.any(axis=1)), _range(plane.any(axis=0))]
+    spans.insert(slowest, slice(None))
+    others = tuple({0, 1, 2} - {slowest})
+    spans[slowest] = _range(np.asarray(volume[tuple(spans)].any(axis=others)))
+    return spans
+
+
+def _union(spans: Sequence[slice], margin: int, side: int) -> slice:
+    there = [span for span in spans if span.stop]
+    if not there:
+        return slice(0, 0)
+    return slice(
+        max(0, min(span.start for span in there) - margin), min(side, max(span.stop for span in there) + margin)
+    )
 
 
 def _range(there: NDArray[np.bool_]) -> slice:

@@ -53,7 +53,7 @@ def summary(cases: Sequence[ScoredCase], edition: Edition) -> Mapping[str, tuple
     return {name: tuple(row) for name, row in zip(SUMMARY_ROWS, zip(*described, strict=True), strict=True)}
 
 
-def write_tables(folder: Path, cases: Sequence[ScoredCase], edition: Edition, unknown: Iterable[Path]) -> None:
+def write_tables(folder: Path, cases: Sequence[ScoredCase], edition: Edition, unknown: Sequence[str]) -> None:
     """Write the four files; each appears complete or not at all.
 
     Raises:
@@ -116,7 +116,7 @@ def _centroid_mm(case: ScoredCase, lesion: Lesion) -> list[float]:
 # Files
 
 
-def _everything(cases: Sequence[ScoredCase], edition: Edition, unknown: Iterable[Path]) -> object:
+def _everything(cases: Sequence[ScoredCase], edition: Edition, unknown: Sequence[str]) -> object:
     content = {
         "edition": edition.name,
         "family": edition.family,
@@ -138,7 +138,7 @@ def _everything(cases: Sequence[ScoredCase], edition: Edition, unknown: Iterable
             }
             for case in cases
         ],
-        "predictions_of_no_case": [str(file) for file in unknown],
+        "predictions_of_no_case": unknown,
     }
     return _without_nan(content)
 
@@ -174,5 +174,5 @@ def _cell(value: object) -> object:
 
 def _write(path: Path, text: str) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(text, encoding="utf-8")
+    partial.write_text(text, encoding="utf-8", errors="backslashreplace")  # names need not be text
     partial.replace(path)

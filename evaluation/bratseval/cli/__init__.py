@@ -8,6 +8,7 @@ from importlib.metadata import version
 from types import FrameType
 
 from bratseval.cli.codes import INTERRUPTED, INVALID_INPUT, TERMINATED
+from bratseval.cli.printable import printable
 from bratseval.cli.score import add_score
 from bratseval.errors import InputError
 
@@ -19,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code: int = arguments.command(arguments)
     except InputError as error:
-        print(error, file=sys.stderr)
+        print(printable(str(error)), file=sys.stderr)
         return INVALID_INPUT
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -1,30 +1,18 @@
-"""The lesion-wise rules: what a region scores, lesion by lesion, as the official 2023 code has it."""
+"""Lesion by lesion: what both lesion-wise families make of matched parts, from rows to values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bratseval.challenge import RegionRules
-from bratseval.lesions import Labels, Mask, Matches, Parts, components_of, match_lesions, parts_of, reach_of
-from bratseval.metrics import (
-    Counts,
-    Spacing,
-    Surface,
-    count,
-    dice,
-    owners_of,
-    robust_hausdorff_mm,
-    sensitivity,
-    specificity,
-    surface_of,
-)
+from bratseval.compared import Compared
+from bratseval.lesions import Parts
+from bratseval.metrics import Counts, Spacing, dice
 
 Outcome = Literal["detected", "missed", "spurious"]
 
-# Names of the values of a region, as BraTS-2023-Metrics writes them.
+# Names of the values of a region, as the official scripts write them.
 TP: Final = "Num_TP"
 FP: Final = "Num_FP"
 FN: Final = "Num_FN"
@@ -32,38 +20,48 @@ SENSITIVITY: Final = "Sensitivity"
 SPECIFICITY: Final = "Specificity"
 DICE: Final = "Legacy_Dice"
 HD95: Final = "Legacy_HD95"
+NSD: Final = "Legacy NSD @ {}"
 VOLUME: Final = "GT_Complete_Volume"
 LESION_DICE: Final = "LesionWise_Score_Dice"
 LESION_HD95: Final = "LesionWise_Score_HD95"
+LESION_NSD: Final = "LesionWise_Score_NSD @ {}"
 
 # The same values under the names of the platform's result files (all_scores.csv, all_full_scores.csv), in their order.
 PLATFORM_NAMES: Final[Mapping[str, str]] = {
     LESION_DICE: "LesionWise_Dice",
+    LESION_NSD.format(0.5): "LesionWise_NSD_0.5",
+    LESION_NSD.format(1.0): "LesionWise_NSD_1.0",
     LESION_HD95: "LesionWise_Hausdorff95",
     TP: "Num_TP",
     FP: "Num_FP",
     FN: "Num_FN",
     DICE: "Dice",
+    NSD.format(0.5): "NSD_0.5",
+    NSD.format(1.0): "NSD_1.0",
     HD95: "Hausdorff95",
     SENSITIVITY: "Sensitivity",
     SPECIFICITY: "Specificity",
     VOLUME: "GT_Complete_Volume",
 }
 
+# What a missing prediction does not make worse.
+_KEPT: Final = (TP, FP, FN, VOLUME)
+
 
 @dataclass(frozen=True)
 class Lesion:
-    """One lesion of the reference, or one component of the prediction that found none.
+    """One lesion of the reference, or one of the prediction that found none.
 
     Attributes:
         region: "WT", "TC", …
         number: lesions of the reference count from 1 in the official order; spurious ones go on from there.
         outcome: detected, missed or spurious.
-        counted: False for a lesion of the reference that the edition leaves out as too small.
-        volume_mm3: of the lesion, or of the spurious component.
+        counted: False for what the edition leaves out of its means.
+        volume_mm3: of the lesion, or of the spurious one.
         centroid_voxels: mean voxel indices along (x, y, z), in the whole volume.
-        dice: against the union of the components that touch the lesion's reach; 0 when missed or spurious.
+        dice: against the union of the predictions that touch the lesion's reach; 0 when missed or spurious.
         hd95_mm: of the same; the edition's penalty when missed or spurious.
+        nsd_at_half_mm, nsd_at_1_mm: of the same; 0 when missed or spurious, NaN in editions without NSD.
     """
 
     region: str
@@ -74,189 +72,87 @@ class Lesion:
     centroid_voxels: tuple[float, float, float]
     dice: float
     hd95_mm: float
+    nsd_at_half_mm: float = float("nan")
+    nsd_at_1_mm: float = float("nan")
 
 
 @dataclass(frozen=True)
-class Crop:
-    """Two label volumes, cut to where either holds anything; `total` voxels before."""
+class Scored:
+    """What a family says of one case: values by region, lesions, and corrected values by region."""
 
-    corner: tuple[int, int, int]
-    prediction: NDArray[np.uint8]
-    reference: NDArray[np.uint8]
-    total: int
-
-
-def crop(prediction: NDArray[np.uint8], reference: NDArray[np.uint8], *, margin: int) -> Crop:
-    """Two label volumes of one shape, cut to where either is not 0, with `margin` voxels around where there are."""
-    box = _bounding_box(prediction, reference, margin=margin)
-    corner = (box[0].start, box[1].start, box[2].start)
-    return Crop(corner, np.ascontiguousarray(prediction[box]), np.ascontiguousarray(reference[box]), prediction.size)
+    regions: Mapping[str, Mapping[str, float]]
+    lesions: tuple[Lesion, ...]
+    corrected: Mapping[str, Mapping[str, float]]
 
 
-def score_region(
-    region: str, pair: Crop, rules: RegionRules, spacing_mm: Spacing, penalty_mm: float
-) -> tuple[Mapping[str, float], list[Lesion]]:
-    """The official values of one region, and its lesions: those of the reference, then the spurious ones."""
-    compared = _compare(pair, rules, spacing_mm)
-    rows = _lesion_rows(region, compared, rules, penalty_mm)
-    return _region_values(compared, rows, penalty_mm), rows
-
-
-@dataclass(frozen=True)
-class _Compared:
-    """One region of a case, cut to where either mask is, and all that its rows need."""
-
-    corner: tuple[int, int, int]
-    counts: Counts
-    spacing_mm: Spacing
-    surfaces: tuple[Surface, Surface]
-    hd95_mm: float
-    components: Parts
-    lesions: Parts
-    matches: Matches
-
-
-def _compare(pair: Crop, rules: RegionRules, spacing_mm: Spacing) -> _Compared:
-    whole = _mask_of(pair.prediction, rules.labels), _mask_of(pair.reference, rules.labels)
-    # a margin of merge_steps, so that the reach is cut by the volume's border only
-    box = _bounding_box(*whole, margin=rules.merge_steps)
-    prediction, reference = (np.ascontiguousarray(mask[box]) for mask in whole)
-    counted = count(prediction, reference)
-    surfaces = surface_of(prediction, spacing_mm), surface_of(reference, spacing_mm)
-    reach, number = reach_of(reference, merge_steps=rules.merge_steps)
-    lesions = reach * reference
-    components = components_of(prediction)
-    x, y, z = (first + inner.start for first, inner in zip(pair.corner, box, strict=True))
-    return _Compared(
-        corner=(x, y, z),
-        counts=Counts(counted.prediction, counted.reference, counted.both, pair.total),
-        spacing_mm=spacing_mm,
-        surfaces=surfaces,
-        hd95_mm=robust_hausdorff_mm(*surfaces, spacing_mm),
-        components=components,
-        lesions=parts_of(lesions, number),
-        matches=match_lesions(lesions, reach, components.labels),
-    )
-
-
-def _mask_of(volume: NDArray[np.uint8], labels: frozenset[int]) -> Mask:
-    mask: Mask = np.zeros(volume.shape, np.bool_)
-    for label in labels:
-        mask |= volume == label
-    return mask
-
-
-def _lesion_rows(region: str, pair: _Compared, rules: RegionRules, penalty_mm: float) -> list[Lesion]:
-    owners = _Owners(pair)
-    rows = []
-    for index in range(pair.lesions.count):
-        number = index + 1
-        found = pair.matches.of(number)
-        components = pair.matches.component[found]
-        volume = _volume_mm3(int(pair.lesions.voxels[index]), pair.spacing_mm)
-        counted = volume > rules.small_mm3
-        overlap, hd95 = 0.0, penalty_mm
-        if len(components):
-            answered = int(pair.components.voxels[components - 1].sum())
-            shared = int(pair.matches.shared_voxels[found].sum())
-            overlap = dice(Counts(answered, int(pair.lesions.voxels[index]), shared, pair.counts.total))
-            hd95 = owners.hd95_mm(number, components)
-        outcome: Outcome = "detected" if len(components) else "missed"
-        centre = _centroid(pair, pair.lesions, index)
-        rows.append(Lesion(region, number, outcome, counted, volume, centre, overlap, hd95))
-    spurious = np.setdiff1d(np.arange(1, pair.components.count + 1), pair.matches.component)
-    for number, component in enumerate(spurious, start=pair.lesions.count + 1):
-        volume = _volume_mm3(int(pair.components.voxels[component - 1]), pair.spacing_mm)
-        centre = _centroid(pair, pair.components, int(component) - 1)
-        rows.append(Lesion(region, number, "spurious", True, volume, centre, 0.0, penalty_mm))
-    return rows
-
-
-def _region_values(pair: _Compared, rows: list[Lesion], penalty_mm: float) -> Mapping[str, float]:
-    counted = [row for row in rows if row.counted and row.outcome != "spurious"]
-    spurious = sum(row.outcome == "spurious" for row in rows)
-    detected = sum(row.outcome == "detected" for row in counted)
-    entries = len(counted) + spurious
-    # np.sum adds pairwise, as the official data frame does
-    dices = float(np.sum(np.array([row.dice for row in counted])))
-    distances = float(np.sum(np.array([row.hd95_mm for row in counted]))) + spurious * penalty_mm
-    return {
-        TP: float(detected),
-        FP: float(spurious),
-        FN: float(len(counted) - detected),
-        SENSITIVITY: sensitivity(pair.counts),
-        SPECIFICITY: specificity(pair.counts),
-        DICE: dice(pair.counts),
-        HD95: penalty_mm if np.isinf(pair.hd95_mm) else pair.hd95_mm,
-        VOLUME: _volume_mm3(pair.counts.reference, pair.spacing_mm),
-        LESION_DICE: dices / entries if entries else 1.0,
-        LESION_HD95: distances / entries if entries else 0.0,
-    }
-
-
-class _Owners:
-    """HD95 of single lesions; which surface element belongs to which part is worked out once, when first asked."""
-
-    def __init__(self, pair: _Compared) -> None:
-        self._pair = pair
-        self._owners: tuple[Labels, Labels] | None = None
-
-    def hd95_mm(self, lesion: int, components: NDArray[np.int64]) -> float:
-        pair = self._pair
-        if pair.lesions.count == 1 and len(components) == pair.components.count:
-            return pair.hd95_mm
-        if self._owners is None:
-            answered, right = pair.surfaces
-            self._owners = owners_of(answered, pair.components.labels), owners_of(right, pair.lesions.labels)
-        chosen = np.zeros(pair.components.count + 1, np.bool_)
-        chosen[components] = True
-        answered = pair.surfaces[0].part(chosen[self._owners[0]])
-        right = pair.surfaces[1].part(self._owners[1] == lesion)
-        return robust_hausdorff_mm(answered, right, pair.spacing_mm)
-
-
-def _volume_mm3(voxels: int, spacing_mm: Spacing) -> float:
-    # factor by factor, from left to right: the official order, on which the last bit depends
+def volume_mm3(voxels: int, spacing_mm: Spacing) -> float:
+    """Multiplied factor by factor, from left to right: the official order, on which the last bit depends."""
     x, y, z = spacing_mm
     return voxels * x * y * z
 
 
-def _centroid(pair: _Compared, parts: Parts, index: int) -> tuple[float, float, float]:
-    x, y, z = (float(c) + first for c, first in zip(parts.centroids[index], pair.corner, strict=True))
-    return x, y, z
+def rows_of(pair: Compared, small_mm3: float, penalty_mm: float, *, spurious_counted: bool = True) -> list[Lesion]:
+    """The lesions of the reference in the official order, then the spurious ones."""
+    lesions, answers = pair.reference.parts, pair.prediction.parts
+    rows = [_row(pair, lesion, small_mm3, penalty_mm) for lesion in range(1, lesions.count + 1)]
+    nothing = (0.0,) * len(pair.tolerances_mm)
+    spurious = np.setdiff1d(np.arange(1, answers.count + 1), pair.matches.component)
+    for number, answer in enumerate(spurious, start=lesions.count + 1):
+        volume, centre = _volume_and_centre(pair, answers, int(answer))
+        rows.append(
+            Lesion(pair.region, number, "spurious", spurious_counted, volume, centre, 0.0, penalty_mm, *nothing)
+        )
+    return rows
 
 
-def _bounding_box(*volumes: NDArray[np.uint8] | Mask, margin: int) -> tuple[slice, slice, slice]:
-    """Where any of some volumes is not 0, and `margin` voxels around it within them; empty if all are 0 throughout."""
-    spans = [_spans(volume) for volume in volumes]
-    x, y, z = (
-        _union([volume_spans[axis] for volume_spans in spans], margin, side)
-        for axis, side in enumerate(volumes[0].shape)
-    )
-    return x, y, z
+def _row(pair: Compared, lesion: int, small_mm3: float, penalty_mm: float) -> Lesion:
+    found = pair.matches.component[pair.matches.of(lesion)]
+    volume, centre = _volume_and_centre(pair, pair.reference.parts, lesion)
+    measured = (0.0, penalty_mm, *(0.0,) * len(pair.tolerances_mm))
+    if len(found):
+        answered = int(pair.prediction.parts.voxels[found - 1].sum())
+        shared = int(pair.matches.shared_voxels[pair.matches.of(lesion)].sum())
+        overlap = dice(Counts(answered, int(pair.reference.parts.voxels[lesion - 1]), shared, pair.total))
+        measured = (overlap, pair.lesion_hd95_mm(lesion, found), *pair.lesion_nsd(lesion, found))
+    outcome: Outcome = "detected" if len(found) else "missed"
+    return Lesion(pair.region, lesion, outcome, volume > small_mm3, volume, centre, *measured)
 
 
-def _spans(volume: NDArray[np.uint8] | Mask) -> list[slice]:
-    """Along each axis, from the first plane that is not 0 to the last; empty if there is none."""
-    slowest = int(np.argmax(volume.strides))
-    plane = np.bitwise_or.reduce(volume, axis=slowest)  # along memory: the one pass over the whole volume
-    spans: list[slice] = [_range(plane.any(axis=1)), _range(plane.any(axis=0))]
-    spans.insert(slowest, slice(None))
-    others = tuple({0, 1, 2} - {slowest})
-    spans[slowest] = _range(np.asarray(volume[tuple(spans)].any(axis=others)))
-    return spans
+def _volume_and_centre(pair: Compared, parts: Parts, number: int) -> tuple[float, tuple[float, float, float]]:
+    x, y, z = (float(c) + first for c, first in zip(parts.centroids[number - 1], pair.corner, strict=True))
+    return volume_mm3(int(parts.voxels[number - 1]), pair.spacing_mm), (x, y, z)
 
 
-def _union(spans: Sequence[slice], margin: int, side: int) -> slice:
-    there = [span for span in spans if span.stop]
-    if not there:
-        return slice(0, 0)
-    return slice(
-        max(0, min(span.start for span in there) - margin), min(side, max(span.stop for span in there) + margin)
-    )
+def lesion_values(rows: list[Lesion], tolerances_mm: tuple[float, ...], penalty_mm: float) -> dict[str, float]:
+    """Numbers of lesions and lesion-wise means; without anything to count Dice and NSD are 1 and HD95 0."""
+    known = [row for row in rows if row.outcome != "spurious"]
+    counted = [row for row in known if row.counted]
+    detected = sum(row.outcome == "detected" for row in counted)
+    spurious = len(rows) - len(known)
+    penalised = sum(row.counted for row in rows) - len(counted)
+    entries = len(counted) + penalised
+
+    def mean(measure: Callable[[Lesion], float], missing: float, nothing: float) -> float:
+        # np.sum adds pairwise, as the official data frame does
+        total = float(np.sum(np.array([measure(row) for row in counted]))) + penalised * missing
+        return total / entries if entries else nothing
+
+    nsd = (lambda row: row.nsd_at_half_mm, lambda row: row.nsd_at_1_mm)
+    return {
+        TP: float(detected),
+        FP: float(spurious),
+        FN: float(len(counted) - detected),
+        LESION_DICE: mean(lambda row: row.dice, 0.0, 1.0),
+        LESION_HD95: mean(lambda row: row.hd95_mm, penalty_mm, 0.0),
+        **{
+            LESION_NSD.format(mm): mean(measure, 0.0, 1.0)
+            for mm, measure in zip(tolerances_mm, nsd[: len(tolerances_mm)], strict=True)
+        },
+    }
 
 
-def _range(there: NDArray[np.bool_]) -> slice:
-    """From the first true entry to the last; empty if there is none."""
-    along = np.flatnonzero(there)
-    return slice(int(along[0]), int(along[-1]) + 1) if len(along) else slice(0, 0)
+def worst(values: Mapping[str, float], penalty_mm: float) -> Mapping[str, float]:
+    """The worst of each value, official or corrected: the penalty for HD95, else 0; numbers and volumes stay."""
+    return {
+        name: value if name in _KEPT else penalty_mm if name.endswith("HD95") else 0.0 for name, value in values.items()
+    }

@@ -97,8 +97,12 @@ class Surface:
         return Surface(self.at.T[:, chosen].T, self.areas_mm2[chosen])
 
 
-def surface_of(mask: Mask, spacing_mm: Spacing) -> Surface:
-    """The surface of a mask (x, y, z); outside the volume counts as outside the mask."""
+def surface_of(mask: Mask | NDArray[np.uint8], spacing_mm: Spacing) -> Surface:
+    """The surface of a mask (x, y, z); outside the volume counts as outside the mask.
+
+    Numbers in place of true make the codes of their windows that many times as large,
+    modulo 256, as in the official code of 2024 where it forgets to make them a mask.
+    """
     x, y, z = (n + 1 for n in mask.shape)
     # one bit for each voxel of the window, the last voxel in the lowest, as the table wants it
     code = np.zeros((x, y, z), np.uint8)

@@ -2,24 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseval import lesionwise
+from bratseval import lesionwise_2023, lesionwise_2024
 from bratseval.challenge import EDITIONS, Edition, Family
-from bratseval.lesionwise import (
-    DICE,
-    HD95,
-    LESION_DICE,
-    LESION_HD95,
-    SENSITIVITY,
-    SPECIFICITY,
-    Lesion,
-    crop,
-    score_region,
-)
+from bratseval.errors import InputError
+from bratseval.lesionwise import Lesion, Scored
 from bratseval.metrics import Spacing
 
 
@@ -41,16 +32,38 @@ class CaseScore:
     corrected: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
-_PLATFORM_NAMES: Final[Mapping[Family, Mapping[str, str]]] = {"lesionwise-2023": lesionwise.PLATFORM_NAMES}
+class _Rules(Protocol):
+    """What a family's module offers."""
+
+    @property
+    def PLATFORM_NAMES(self) -> Mapping[str, str]:  # noqa: N802 - a constant of a module
+        """The platform's column name of each official value, in the order of its tables."""
+
+    def score(
+        self,
+        prediction: NDArray[np.generic],
+        reference: NDArray[np.generic],
+        spacing_mm: Spacing,
+        edition: Edition,
+    ) -> Scored:
+        """What `score_case` says, without its checks."""
+
+    def worst(self, values: Mapping[str, float], penalty_mm: float) -> Mapping[str, float]:
+        """The worst of each value, official or corrected; numbers of lesions and volumes stay."""
+
+
+_RULES: Final[Mapping[Family, _Rules]] = {"lesionwise-2023": lesionwise_2023, "lesionwise-2024": lesionwise_2024}
 
 
 def platform_names(edition: str) -> Mapping[str, str]:
-    """The platform's column name of each official value, in the order of its tables.
+    """The platform's column name of each official value of an edition, in the order of its tables.
 
     Raises:
         KeyError: there is no edition of that name.
     """
-    return _PLATFORM_NAMES[EDITIONS[edition].family]
+    rules = EDITIONS[edition]
+    names = _RULES[rules.family].PLATFORM_NAMES
+    return {key: name for key, name in names.items() if "NSD" not in key or rules.nsd_tolerances_mm}
 
 
 def score_case(
@@ -58,14 +71,15 @@ def score_case(
 ) -> CaseScore:
     """Score a segmentation as the official code of an edition does, to the last bit.
 
-    Values that are not exactly one of the edition's labels (4, 255, 2.9999, NaN) are
-    background, as they are officially.
+    Values that are not exactly one of the edition's labels (4 where it is none, 255, NaN)
+    are background, as they are officially. So is 2.9999, except in WT of most editions
+    of 2024 and 2025 (`RegionRules.in_between`).
 
     Args:
         prediction: labels (x, y, z), any numeric type.
         reference: labels (x, y, z), any numeric type, same shape.
         spacing_mm: voxel edges along (x, y, z). The official code takes them from the
-            prediction's header.
+            prediction (`Edition.spacing_from`).
         edition: the rules.
 
     Returns:
@@ -76,42 +90,33 @@ def score_case(
 
     Raises:
         ValueError: the shapes differ, or are not 3-D.
+        InputError: the edition's rules are not built in.
     """
     if prediction.shape != reference.shape or prediction.ndim != 3:
         raise ValueError(
             f"prediction and reference have shapes {prediction.shape} and {reference.shape}, expected one 3-D shape"
         )
     spacing_mm = (float(spacing_mm[0]), float(spacing_mm[1]), float(spacing_mm[2]))
-    labels = frozenset[int]().union(*(rules.labels for rules in edition.regions.values()))
-    widest = max(rules.merge_steps for rules in edition.regions.values())
-    pair = crop(_exact_labels(prediction, labels), _exact_labels(reference, labels), margin=widest)
-    regions: dict[str, Mapping[str, float]] = {}
-    lesions: list[Lesion] = []
-    for region, rules in edition.regions.items():
-        regions[region], rows = score_region(region, pair, rules, spacing_mm, edition.penalty_mm)
-        lesions.extend(rows)
-    return CaseScore(edition.name, regions, tuple(lesions))
+    scored = _rules_of(edition).score(prediction, reference, spacing_mm, edition)
+    return CaseScore(edition.name, scored.regions, scored.lesions, scored.corrected)
 
 
 def worst_score(reference: NDArray[np.generic], spacing_mm: Spacing, edition: Edition) -> CaseScore:
     """What a case scores whose prediction is missing or unreadable: the worst of every value.
 
-    Dice, sensitivity and specificity are 0, HD95 is the penalty, in every region, also
+    Dice, NSD, sensitivity and specificity are 0, HD95 is the penalty, in every region, also
     in those that the reference leaves empty; every lesion is missed.
     """
-    nothing = np.zeros(reference.shape, np.uint8)
-    missed = score_case(nothing, reference, spacing_mm, edition)
-    worst = {DICE: 0.0, SENSITIVITY: 0.0, SPECIFICITY: 0.0, LESION_DICE: 0.0}
-    worst |= {HD95: edition.penalty_mm, LESION_HD95: edition.penalty_mm}
-    return CaseScore(
-        edition.name, {name: {**values, **worst} for name, values in missed.regions.items()}, missed.lesions
+    missed = score_case(np.zeros(reference.shape, np.uint8), reference, spacing_mm, edition)
+    penalty, worst = edition.penalty_for(reference.shape), _rules_of(edition).worst
+    regions, corrected = (
+        {name: worst(values, penalty) for name, values in by_region.items()}
+        for by_region in (missed.regions, missed.corrected)
     )
+    return CaseScore(edition.name, regions, missed.lesions, corrected)
 
 
-def _exact_labels(volume: NDArray[np.generic], labels: frozenset[int]) -> NDArray[np.uint8]:
-    if volume.dtype == np.uint8:
-        return volume.astype(np.uint8, copy=False)
-    exact = np.zeros_like(volume, np.uint8)
-    for label in labels:
-        exact[volume == label] = label
-    return exact
+def _rules_of(edition: Edition) -> _Rules:
+    if edition.family not in _RULES:
+        raise InputError(f"{edition.name}: its rules are not built in, expected one of {', '.join(_RULES)}.")
+    return _RULES[edition.family]

@@ -1,0 +1,121 @@
+"""Borders of masks, voxel by voxel: the surface Dice (NSD) of the 2025 scripts, and which lesions touch.
+
+Source: normalized_surface_dice of nnU-Net on medpy's surface distances. It counts voxels
+and averages two fractions; DeepMind's NSD weighs areas, the two are not comparable.
+"""
+
+import math
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from bratseval.lesions import Labels, Mask
+from bratseval.metrics import Spacing
+
+# Voxel indices (n, 3) of a border, along (x, y, z).
+Border = NDArray[np.int32]
+
+# Offsets within a tolerance are looked up one by one up to this number; voxels of a fifth of a millimetre have 515
+# within 1 mm. A distance transform of the whole box takes longer than that many look-ups.
+_MOST_OFFSETS: Final = 1000
+# An addition of the source: keeps the division from failing, and a perfect NSD at 1 - 5e-9.
+_EPSILON: Final = 1e-8
+
+
+def border_of(mask: Mask) -> Border:
+    """The voxels of a mask (x, y, z) that have a face neighbour outside it; outside the volume is outside."""
+    inner = mask.copy()
+    for axis in range(3):
+        along, inner_along = np.moveaxis(mask, axis, 0), np.moveaxis(inner, axis, 0)
+        inner_along[:-1] &= along[1:]
+        inner_along[1:] &= along[:-1]
+        inner_along[:1] = inner_along[-1:] = False
+    return np.stack(np.nonzero(mask & ~inner), axis=1).astype(np.int32)
+
+
+def surface_dice(prediction: Border, reference: Border, spacing_mm: Spacing, tolerance_mm: float) -> float:
+    """The mean of the two shares of border voxels that lie within the tolerance of the other border.
+
+    1 when both borders are empty, 0 when one is; a perfect answer has 2 / (2 + 1e-8).
+    """
+    if not len(prediction) or not len(reference):
+        return float(len(prediction) == len(reference))
+    near, near_back = (
+        _within(source, target, spacing_mm, tolerance_mm)
+        for source, target in ((prediction, reference), (reference, prediction))
+    )
+    hit, hit_back = near / len(prediction), near_back / len(reference)
+    miss, miss_back = (len(prediction) - near) / len(prediction), (len(reference) - near_back) / len(reference)
+    return (hit + hit_back) / (hit + hit_back + miss + miss_back + _EPSILON)
+
+
+def touching(border: Border, lesions: Labels, others: Labels, shift: tuple[int, int, int]) -> NDArray[np.int64]:
+    """Which lesions share a face or an edge with which lesions of another region.
+
+    A voxel that touches by an edge alone has a face neighbour that touches by a face, so
+    the border is all there is to look at.
+
+    Args:
+        border: of the lesions.
+        lesions: (x, y, z), numbered from 1.
+        others: (x, y, z), numbered from 1, perhaps on another box; disjoint from the lesions.
+        shift: what to add to a voxel of `lesions` to find it in `others`.
+
+    Returns:
+        (pairs, 2), sorted: the number of a lesion and of one it touches.
+    """
+    at = border + np.array(shift, np.int32)
+    near = ((at >= -1) & (at <= others.shape)).all(axis=1)
+    numbers = lesions[tuple(border[near].T)].astype(np.int64)
+    padded = np.pad(others, 2)  # one for a border voxel beside the box, one for its neighbour
+    flat, (_, ny, nz) = padded.ravel(), padded.shape
+    x, y, z = (at[near].astype(np.int64) + 2).T
+    index = (x * ny + y) * nz + z
+    base = int(others.max(initial=0)) + 1
+    found = np.zeros(0, np.int64)
+    for dx, dy, dz in np.ndindex(3, 3, 3):
+        if abs(dx - 1) + abs(dy - 1) + abs(dz - 1) in (1, 2):
+            other = flat[index + ((dx - 1) * ny + dy - 1) * nz + dz - 1].astype(np.int64)
+            found = np.union1d(found, (numbers * base + other)[other != 0])
+    return np.stack(np.divmod(found, base), axis=1)
+
+
+def _within(source: Border, target: Border, spacing_mm: Spacing, tolerance_mm: float) -> int:
+    """How many voxels of `source` are at most the tolerance from a voxel of `target`."""
+    sides = [2 * (int(tolerance_mm / edge) + 1) + 1 for edge in spacing_mm]
+    if math.prod(sides) > 2 * _MOST_OFFSETS:
+        return _within_by_transform(source, target, spacing_mm, tolerance_mm)
+    offsets = _offsets(spacing_mm, tolerance_mm)
+    reach = np.abs(offsets).max(axis=0)
+    low, high = target.min(axis=0) - reach, target.max(axis=0) + reach
+    left = source[((source >= low) & (source <= high)).all(axis=1)].astype(np.int64) - low + reach
+    there = np.zeros(high - low + 1 + 2 * reach, np.bool_)
+    there[tuple((target - low + reach).T)] = True
+    flat, (_, ny, nz) = there.ravel(), there.shape
+    index = (left[:, 0] * ny + left[:, 1]) * nz + left[:, 2]
+    all_of_them = len(index)
+    for dx, dy, dz in offsets:
+        index = index[~flat[index + ((dx * ny + dy) * nz + dz)]]
+    return all_of_them - len(index)
+
+
+def _within_by_transform(source: Border, target: Border, spacing_mm: Spacing, tolerance_mm: float) -> int:
+    low = np.minimum(source.min(axis=0), target.min(axis=0))
+    outside = np.ones(np.maximum(source.max(axis=0), target.max(axis=0)) - low + 1, np.bool_)
+    outside[tuple((target - low).T)] = False
+    distances = ndimage.distance_transform_edt(outside, sampling=spacing_mm)[tuple((source - low).T)]
+    return int(np.count_nonzero(distances <= tolerance_mm))
+
+
+@lru_cache(maxsize=16)
+def _offsets(spacing_mm: Spacing, tolerance_mm: float) -> NDArray[np.int64]:
+    """Offsets (n, 3) in voxels within the tolerance, nearest first; distances rounded as scipy's transform does."""
+    reach = np.array([int(tolerance_mm / edge) + 1 for edge in spacing_mm])
+    offsets = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing="ij"), axis=-1).reshape(-1, 3)
+    x, y, z = (offsets * np.array(spacing_mm)).T
+    distances = np.sqrt((x * x + y * y) + z * z)
+    order = np.argsort(distances, kind="stable")
+    return offsets[order][distances[order] <= tolerance_mm].astype(np.int64)

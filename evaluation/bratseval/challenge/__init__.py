@@ -1,0 +1,25 @@
+"""What BraTS calls things (modalities, labels, regions) and how each edition scores them.
+
+Tables and nothing else: no array is touched here, and each number has its source beside it.
+"""
+
+from bratseval.challenge.editions import EDITIONS, edition
+from bratseval.challenge.labels import ED, ET, LABEL_NAMES, MODALITIES, NCR, REGIONS, Modality
+from bratseval.challenge.rules import Edition, Family, Geometry, InstanceRules, RegionRules
+
+__all__ = [
+    "ED",
+    "EDITIONS",
+    "ET",
+    "LABEL_NAMES",
+    "MODALITIES",
+    "NCR",
+    "REGIONS",
+    "Edition",
+    "Family",
+    "Geometry",
+    "InstanceRules",
+    "Modality",
+    "RegionRules",
+    "edition",
+]

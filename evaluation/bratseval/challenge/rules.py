@@ -1,0 +1,115 @@
+"""What there is to say about an edition: how it names, checks and counts. No numbers here; they stand in `editions`."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bratseval.challenge.labels import MODALITIES, Modality
+
+# The official code that scores an edition; editions of different families are never comparable.
+Family = Literal["lesionwise-2023", "lesionwise-2024", "instances-2026"]
+
+
+@dataclass(frozen=True)
+class RegionRules:
+    """How an edition counts the lesions of one region.
+
+    Attributes:
+        labels: the integers of a segmentation that make the region.
+        merge_steps: rounds of 18-neighbour dilation, one voxel each, after which parts
+            that meet are one lesion, and within which a prediction finds the lesion.
+        small_mm3: reference lesions of at most this volume are left out, found or not.
+        in_between: a value between the smallest and the largest label counts too (2.9999).
+        joined_through: regions of one label each; lesions of this one that touch one
+            common lesion of the other are one lesion. One region after the other.
+    """
+
+    labels: frozenset[int]
+    merge_steps: int = 0
+    small_mm3: float = 0.0
+    in_between: bool = False
+    joined_through: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class InstanceRules:
+    """What the family of 2026 needs beside labels: components matched one to one, no dilation.
+
+    Attributes:
+        vol_threshold_mm3: reference components of at least this volume are large and scored
+            lesion by lesion, the rest are small and only counted; None makes no difference.
+        overlap_threshold: Dice from which a small one counts as found.
+        penalty_mm: HD95 of a missed or spurious component, and of a missing prediction.
+    """
+
+    vol_threshold_mm3: float | None
+    overlap_threshold: float | None
+    penalty_mm: float
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What the platform demands of a prediction's grid.
+
+    Attributes:
+        shape: voxels along (x, y, z).
+        qform: (4, 4) rows, or None where any is taken.
+    """
+
+    shape: tuple[int, int, int]
+    qform: tuple[tuple[float, float, float, float], ...] | None = None
+
+
+@dataclass(frozen=True)
+class Edition:
+    """One challenge in one year, and the numbers by which it scores.
+
+    Attributes:
+        name: "ssa-2023"; what `--edition` takes.
+        title: the challenge's own name.
+        family: whose code scores it.
+        labels: the name of each integer of a segmentation.
+        regions: the rules of each region, in the official order.
+        penalty_mm: HD95 of a missed or spurious lesion, and of a missing prediction; the
+            image's diagonal is counted in voxels, as the official code does.
+        case_id: pattern of the part of a file's name that tells the case.
+        sources: where the numbers are from.
+        unscored: regions that are not scored and only join lesions of others.
+        filter_unit: predicted lesions of at most the region's `small_mm3` are deleted
+            before scoring, counted in this unit; None keeps them all.
+        nsd_tolerances_mm: distances at which NSD is given; none, none given.
+        spurious_counted: spurious lesions enter the means.
+        spacing_from: the prediction's header (pixdim), or its affine rounded to float32.
+        geometry: of a prediction, as the platform checks it; None checks no size.
+        reference_end: pattern of what follows the case's id in a reference's name.
+        modalities: those of a case; optional ones may be absent.
+        separator: between a case's id and the modality in a file's name.
+        instances: the rules of the family of 2026, for its editions alone.
+    """
+
+    name: str
+    title: str
+    family: Family
+    labels: Mapping[int, str]
+    regions: Mapping[str, RegionRules]
+    penalty_mm: float | Literal["image diagonal"]
+    case_id: str
+    sources: tuple[str, ...]
+    unscored: Mapping[str, RegionRules] = field(default_factory=dict)
+    filter_unit: Literal["voxels", "mm3"] | None = None
+    nsd_tolerances_mm: tuple[float, ...] = ()
+    spurious_counted: bool = True
+    spacing_from: Literal["header", "affine"] = "header"
+    geometry: Geometry | None = None
+    reference_end: str = "-seg"
+    modalities: tuple[Modality, ...] = MODALITIES
+    optional: tuple[Modality, ...] = ()
+    separator: Literal["-", "_"] = "-"
+    instances: InstanceRules | None = None
+
+    def penalty_for(self, shape: tuple[int, ...]) -> float:
+        """The penalty in a volume of that shape (x, y, z), in mm."""
+        if self.penalty_mm == "image diagonal":
+            return math.sqrt(sum(side**2 for side in shape))
+        return self.penalty_mm

@@ -1,0 +1,138 @@
+"""Lesions as the 2024 family numbers them: merged by dilation on both sides, filtered, joined through other tissues."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bratseval.borders import touching
+from bratseval.challenge import Edition, RegionRules
+from bratseval.compared import Outline, Side
+from bratseval.lesions import Labels, Mask, parts_of, reach_of
+from bratseval.metrics import Spacing
+from bratseval.volumes import Crop, masks_of
+
+
+@dataclass(frozen=True)
+class Merged:
+    """One mask of a region and its lesions.
+
+    Attributes:
+        side: what is left of the mask, and its lesions from 1.
+        numbers: (lesions,), the official number of each, ascending; has gaps where lesions were deleted.
+        reach: (x, y, z), the dilated lesions, numbered as in `side`.
+        corner: the box's first voxel (x, y, z) in the whole volume.
+        whole: the mask before anything was deleted.
+    """
+
+    side: Side
+    numbers: NDArray[np.int64]
+    reach: Labels
+    corner: tuple[int, int, int]
+    whole: Outline
+
+
+def merge(pair: Crop, spacing_mm: Spacing, edition: Edition) -> Mapping[str, tuple[Merged, Merged]]:
+    """The lesions of each scored region, in the prediction and in the reference."""
+    answered: dict[str, _Tissue] = {}
+    right: dict[str, _Tissue] = {}
+    for name, rules in {**edition.regions, **edition.unscored}.items():
+        masks = masks_of(pair, rules)
+        smallest = _smallest_kept(rules, spacing_mm, edition)
+        answered[name] = _tissue(masks.prediction, masks.corner, rules, spacing_mm, smallest)
+        right[name] = _tissue(masks.reference, masks.corner, rules, spacing_mm, 0.0)
+    return {
+        name: (_merged(name, answered, rules.joined_through), _merged(name, right, rules.joined_through))
+        for name, rules in edition.regions.items()
+    }
+
+
+def joined_numbers(count: int, touched: Iterable[Sequence[tuple[int, int]]]) -> NDArray[np.int64]:
+    """New numbers of lesions 1..count; those that touch one common lesion of another tissue get the same.
+
+    For each tissue in turn: a lesion goes with the first lesion that it touches, whatever
+    else it touches, and is numbered anew behind all others. A tissue with a single pair
+    of lesions that touch changes nothing.
+
+    Args:
+        touched: for each tissue, pairs of a lesion's number from 1 and of one of the tissue's that it touches.
+
+    Returns:
+        (count,), numbers that are neither consecutive nor ascending.
+    """
+    numbers = np.arange(1, count + 1)
+    for pairs in touched:
+        renamed = sorted({(int(numbers[own - 1]), other) for own, other in pairs})
+        if len(renamed) < 2:
+            continue
+        behind = int(numbers.max()) + 1
+        groups: dict[int, int] = {}
+        for _, other in renamed:
+            groups.setdefault(other, behind + len(groups))
+        chosen: dict[int, int] = {}
+        for own, other in renamed:
+            chosen.setdefault(own, groups[other])
+        numbers = np.array([chosen.get(int(number), int(number)) for number in numbers])
+    return numbers
+
+
+@dataclass(frozen=True)
+class _Tissue:
+    """Lesions before they are joined: `labels` (x, y, z) from 1 with gaps, of the `kept` numbers."""
+
+    kept: NDArray[np.int64]
+    labels: Labels
+    reach: Labels
+    corner: tuple[int, int, int]
+    outline: Outline
+    whole: Outline
+
+
+def _tissue(
+    mask: Mask, corner: tuple[int, int, int], rules: RegionRules, spacing_mm: Spacing, smallest: float
+) -> _Tissue:
+    whole = Outline(mask, spacing_mm)
+    reach, count = reach_of(mask, merge_steps=rules.merge_steps)
+    labels = np.where(mask, reach, np.int32(0))
+    keeps = np.bincount(labels.ravel(), minlength=count + 1) > smallest
+    keeps[0] = False
+    outline = whole
+    if not keeps[1:].all():
+        labels = np.where(keeps[labels], labels, np.int32(0))
+        outline = Outline(labels != 0, spacing_mm)
+    return _Tissue(np.flatnonzero(keeps), labels, reach, corner, outline, whole)
+
+
+def _merged(name: str, tissues: Mapping[str, _Tissue], through: tuple[str, ...]) -> Merged:
+    tissue = tissues[name]
+    numbers = np.arange(1, int(tissue.kept.max(initial=0)) + 1)
+    if through:
+        numbers = joined_numbers(len(numbers), (_touched(tissue, tissues[other]) for other in through))
+    official, lesion = np.unique(numbers[tissue.kept - 1], return_inverse=True)
+    renumbered = np.zeros(int(tissue.reach.max(initial=0)) + 1, np.int32)
+    renumbered[tissue.kept] = lesion + 1
+    labels, reach = tissue.labels, tissue.reach
+    if not np.array_equal(renumbered, np.arange(len(renumbered))):
+        labels, reach = renumbered[labels], renumbered[reach]
+    side = Side(tissue.outline, parts_of(labels, len(official)))
+    # joined regions are numbered anew without gaps, the others keep the gaps of deleted lesions
+    numbers = np.arange(1, len(official) + 1) if through else official
+    return Merged(side, numbers, reach, tissue.corner, tissue.whole)
+
+
+def _touched(tissue: _Tissue, other: _Tissue) -> list[tuple[int, int]]:
+    if not len(tissue.kept) or not len(other.kept):
+        return []
+    x, y, z = (int(own - theirs) for own, theirs in zip(tissue.corner, other.corner, strict=True))
+    pairs = touching(tissue.outline.border, tissue.labels, other.labels, (x, y, z))
+    return [(int(own), int(theirs)) for own, theirs in pairs]
+
+
+def _smallest_kept(rules: RegionRules, spacing_mm: Spacing, edition: Edition) -> float:
+    """Predicted lesions of at most this many voxels are deleted."""
+    if edition.filter_unit == "voxels":
+        return rules.small_mm3
+    # multiplied in float32, as the official code does with the header's edges
+    x, y, z = (np.float32(edge) for edge in spacing_mm)
+    return rules.small_mm3 / float(x * y * z)

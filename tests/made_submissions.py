@@ -37,4 +37,4 @@ def write_prediction(root: Path, name: str, *boxes: tuple[int, ...]) -> Path:
 def pairs_of(root: Path, name: str = "ssa-2023") -> Sequence[Pair]:
     """What is in root/predictions beside root/references."""
     with open_submission(root / "predictions") as submission:
-        return pair_files(submission, find_references(root / "references"), edition(name)).pairs
+        return pair_files(submission, find_references(root / "references", edition(name)), edition(name)).pairs

@@ -22,7 +22,7 @@ def touch(root: Path, *names: str) -> Path:
 
 def answers(root: Path, predictions: list[str], references: list[str]) -> dict[str, list[str]]:
     with open_submission(touch(root / "p", *predictions)) as submission:
-        paired = pair_files(submission, find_references(touch(root / "r", *references)), SSA)
+        paired = pair_files(submission, find_references(touch(root / "r", *references), SSA), SSA)
     found = {pair.case: [entry.place for entry in pair.predictions] for pair in paired.pairs}
     return found | {"": [entry.place for entry in paired.unknown]}
 
@@ -76,13 +76,13 @@ def test_hidden_files_and_other_names_are_passed_over(tmp_path: Path) -> None:
 
 
 def test_references_may_be_files_called_after_their_cases(tmp_path: Path) -> None:
-    assert list(find_references(touch(tmp_path, "B.nii.gz", "A.nii.gz"))) == ["A", "B"]
+    assert list(find_references(touch(tmp_path, "B.nii.gz", "A.nii.gz"), SSA)) == ["A", "B"]
 
 
 def test_every_folder_without_one_reference_is_named_in_one_message(tmp_path: Path) -> None:
     touch(tmp_path, "A/A-t1n.nii.gz", "B/B-seg.nii.gz", "B/C-seg.nii.gz", "D/D-seg.nii.gz", "D-seg.nii.gz")
     with pytest.raises(InputError) as refused:
-        find_references(tmp_path)
+        find_references(tmp_path, SSA)
     told = str(refused.value).splitlines()
     assert [line.split(": ")[0] for line in told] == [str(tmp_path / name) for name in ("A", "B", "D-seg.nii.gz")]
     assert "holds 0 files that end in -seg.nii.gz" in told[0]
@@ -96,4 +96,4 @@ def test_a_folder_without_references_is_refused(tmp_path: Path, made: bool) -> N
     if made:
         folder.mkdir()
     with pytest.raises(InputError, match="holds no reference" if made else "is not a folder"):
-        find_references(folder)
+        find_references(folder, SSA)

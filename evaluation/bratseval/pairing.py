@@ -11,7 +11,7 @@ from bratseval.archives import NIFTI_END, Entry
 from bratseval.challenge import Edition
 from bratseval.errors import InputError
 
-_REFERENCE_NAME: Final = re.compile(r"^(?P<case>.+)[-_]seg\.nii\.gz$", re.DOTALL)
+_USUAL_END: Final = "[-_]seg"  # of a reference's name, taken beside the edition's own
 
 
 @dataclass(frozen=True)
@@ -60,19 +60,24 @@ def pair_files(submission: Sequence[Entry], references: Mapping[str, Path], edit
     return Paired(tuple(pairs), tuple(entry for entry in answers if entry not in used))
 
 
-def find_references(folder: Path) -> Mapping[str, Path]:
+def find_references(folder: Path, edition: Edition) -> Mapping[str, Path]:
     """The reference file of each case, in the order of the cases' ids.
+
+    Args:
+        folder: holds a folder for each case with one reference in it, or references, or
+            .nii.gz files called after their cases.
 
     Raises:
         InputError: the folder is not there, holds no reference, a case folder has none or
             several, or two references are of one case; all of it in one message.
     """
+    name_of_reference = re.compile(rf"^(.+)(?:{edition.reference_end}|{_USUAL_END})\.nii\.gz$", re.DOTALL)
     files = nifti_files(folder)
     found: list[tuple[str, Path]] = []
     problems: list[str] = []
     for case_folder in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
         images = nifti_files(case_folder)
-        segmentations = [path for path in images if _REFERENCE_NAME.match(path.name)]
+        segmentations = [path for path in images if name_of_reference.match(path.name)]
         if len(segmentations) == 1:
             found.append((case_folder.name, segmentations[0]))
         elif images:
@@ -80,7 +85,7 @@ def find_references(folder: Path) -> Mapping[str, Path]:
                 f"{case_folder}: holds {len(segmentations)} files that end in -seg.nii.gz, expected one. "
                 "Keep one reference for each case."
             )
-    named = [(match["case"], path) for path in files if (match := _REFERENCE_NAME.match(path.name))]
+    named = [(match[1], path) for path in files if (match := name_of_reference.match(path.name))]
     found += named or [(case_of_name(path.name), path) for path in files]
     references: dict[str, Path] = {}
     for case, path in found:

@@ -48,9 +48,9 @@ class ScoredCase:
 def score_pair(pair: Pair, edition: Edition, labelling: Labelling = "edition") -> ScoredCase:
     """Read and score one case; a prediction that can't be used scores the worst values.
 
-    Spacing is that of the prediction's header, as in the official code. Affines are
-    compared, and a difference is told and not punished. Values that are no label of the
-    edition count as background, as officially, and are told.
+    Spacing is the prediction's, as in the official code. Affines are compared, and a
+    difference is told and not punished. Values that are no label of the edition count
+    as they do officially, which is mostly as background, and are told.
 
     Args:
         labelling: legacy turns 4 into 3 in both files.
@@ -66,13 +66,13 @@ def score_pair(pair: Pair, edition: Edition, labelling: Labelling = "edition") -
         prediction = _read_prediction(pair, reference.grid)
         answered = _in_labelling(pair.predictions[0].told, prediction.voxels, labelling)
     except InputError as error:
-        worst = worst_score(right, header_spacing_mm(reference.grid), edition)
+        worst = worst_score(right, spacing_mm(reference.grid, edition), edition)
         return ScoredCase(pair.case, "failed", worst, affine, str(error), reference.warnings, files)
-    score = score_case(answered, right, header_spacing_mm(prediction.grid), edition)
+    score = score_case(answered, right, spacing_mm(prediction.grid, edition), edition)
     warnings = (
         *reference.warnings,
         *prediction.warnings,
-        *_grid_warnings(pair, prediction.grid, reference.grid),
+        *_grid_warnings(pair, prediction.grid, reference.grid, edition),
         *_value_warnings(pair.predictions[0].name, answered, edition),
         *_value_warnings(pair.reference.name, right, edition),
     )
@@ -90,12 +90,15 @@ def keep_regions(case: ScoredCase, regions: Collection[str]) -> ScoredCase:
     return replace(case, score=score)
 
 
-def header_spacing_mm(grid: Grid) -> Spacing:
-    """Voxel edges (x, y, z) from the header's pixdim, as nibabel gives them to the official code.
+def spacing_mm(grid: Grid, edition: Edition) -> Spacing:
+    """Voxel edges (x, y, z) as nibabel gives them to the official code: float32, of the header or of the affine.
 
-    Negative edges count as positive and an edge of 0 as 1 mm: nibabel mends them so.
+    In a header negative edges count as positive and an edge of 0 as 1 mm: nibabel mends them so.
     """
-    edges = np.abs(np.asarray(nib.Nifti1Header(grid.header, check=False)["pixdim"][1:4], dtype=np.float64))
+    if edition.spacing_from == "affine":
+        edges = np.sqrt((grid.affine[:3, :3] ** 2).sum(axis=0)).astype(np.float32)
+    else:
+        edges = np.abs(nib.Nifti1Header(grid.header, check=False)["pixdim"][1:4])
     x, y, z = (float(edge) or 1.0 for edge in edges)
     return x, y, z
 
@@ -131,13 +134,13 @@ def _read_prediction(pair: Pair, reference: Grid) -> Image[np.generic]:
     return prediction
 
 
-def _grid_warnings(pair: Pair, prediction: Grid, reference: Grid) -> list[str]:
+def _grid_warnings(pair: Pair, prediction: Grid, reference: Grid, edition: Edition) -> list[str]:
     name = pair.predictions[0].name
     told = []
     off = prediction.difference(reference)
     if off > MAX_AFFINE_DIFFERENCE_MM:
         told.append(f"{name}: affine differs from the reference's by up to {off:.3g} mm; scored voxel by voxel")
-    spacings = header_spacing_mm(prediction), header_spacing_mm(reference)
+    spacings = spacing_mm(prediction, edition), spacing_mm(reference, edition)
     if not np.allclose(*spacings, rtol=0, atol=MAX_AFFINE_DIFFERENCE_MM):
         got, expected = ("x".join(f"{edge:g}" for edge in spacing) for spacing in spacings)
         told.append(f"{name}: voxels are {got} mm, the reference's {expected} mm; the prediction's count")
@@ -160,7 +163,7 @@ def _in_labelling(told: str, voxels: NDArray[np.generic], labelling: Labelling) 
 
 def _value_warnings(name: str, voxels: NDArray[np.generic], edition: Edition) -> list[str]:
     """What is told of values that are no label of the edition."""
-    known = sorted({0}.union(*(rules.labels for rules in edition.regions.values())))
+    known = [0, *sorted(edition.labels)]
     if known == list(range(len(known))) and voxels.dtype == np.uint8 and int(voxels.max()) <= known[-1]:
         return []  # the usual file, seen in one fast pass
     strange = np.unique(voxels[~np.isin(voxels, known)])
@@ -169,7 +172,9 @@ def _value_warnings(name: str, voxels: NDArray[np.generic], edition: Edition) ->
     told = ", ".join(f"{value:g}" for value in strange[:_MAX_VALUES_TOLD])
     more = f" and {len(strange) - _MAX_VALUES_TOLD} more" if len(strange) > _MAX_VALUES_TOLD else ""
     noun, verb = ("value", "is") if len(strange) == 1 else ("values", "are")
-    return [f"{name}: {noun} {told}{more} {verb} no label of {edition.name}; scored as background"]
+    between = [region for region, rules in edition.regions.items() if rules.in_between]
+    but = f", or in {' and '.join(between)} where it lies between two labels" if between else ""
+    return [f"{name}: {noun} {told}{more} {verb} no label of {edition.name}; scored as background{but}"]
 
 
 def _sha256(pair: Pair) -> Mapping[str, str]:

@@ -3,15 +3,16 @@
 import argparse
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bratseval.challenge import EDITIONS, Edition, edition
+from bratseval.challenge import Edition
 from bratseval.cli.codes import ENVIRONMENT, OK, SOME_FAILED, USAGE
+from bratseval.cli.editions import named_edition
 from bratseval.cli.printable import printable
-from bratseval.errors import InputError
+from bratseval.cli.scoring_run import cores, score_submission
 
 if TYPE_CHECKING:
     from bratseval.submission import ScoredCase
@@ -23,7 +24,7 @@ def add_score(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("references", type=Path, help="case folders with a -seg.nii.gz each, or such files")
     parser.add_argument(
-        "--edition", required=True, choices=EDITIONS, help="whose rules: see bratseval editions", metavar="NAME"
+        "--edition", required=True, type=named_edition, help="whose rules: see bratseval editions", metavar="NAME"
     )
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for cases, lesions, summary, scores")
     parser.add_argument("--only", nargs="+", metavar="CASE", help="score these cases alone")
@@ -34,12 +35,12 @@ def add_score(parser: argparse.ArgumentParser) -> None:
         default="edition",
         help="legacy: 4 in the files is what the edition calls 3 (BraTS up to 2022); default: %(default)s",
     )
-    parser.add_argument("--jobs", type=_positive, default=_cores(), help="processes; default: the cores (%(default)s)")
+    parser.add_argument("--jobs", type=_positive, default=cores(), help="processes; default: the cores (%(default)s)")
     parser.set_defaults(command=_score)
 
 
 def _score(arguments: argparse.Namespace) -> int:
-    rules = edition(arguments.edition)
+    rules: Edition = arguments.edition
     problem = _usage_problem(arguments, rules)
     if problem:
         print(problem, file=sys.stderr)
@@ -62,24 +63,18 @@ def _score(arguments: argparse.Namespace) -> int:
 
 
 def _score_into(output: Path, arguments: argparse.Namespace, rules: Edition) -> int:
-    from bratseval.archives import open_submission
-    from bratseval.cli.progress import Progress
-    from bratseval.pairing import find_references, pair_files
-    from bratseval.parallel import score_pairs
     from bratseval.submission import keep_regions
     from bratseval.tables import write_tables
 
-    references = _chosen(find_references(arguments.references), arguments)
-    with open_submission(arguments.predictions) as submission:
-        paired = pair_files(submission, references, rules)
-        with Progress(len(paired.pairs)) as progress:
-            cases = score_pairs(paired.pairs, rules, arguments.labels, arguments.jobs, progress.case)
+    only = arguments.only or ()
+    cases, unknown = score_submission(
+        arguments.predictions, arguments.references, rules, only, arguments.labels, arguments.jobs
+    )
     if arguments.regions:
         rules = replace(
             rules, regions={name: rules.regions[name] for name in rules.regions if name in arguments.regions}
         )
         cases = [keep_regions(case, rules.regions) for case in cases]
-    unknown = () if arguments.only else tuple(entry.told for entry in paired.unknown)
     write_tables(output, cases, rules, unknown)
     _tell(cases, unknown, rules, output)
     return SOME_FAILED if any(case.state == "failed" for case in cases) else OK
@@ -92,23 +87,9 @@ def _usage_problem(arguments: argparse.Namespace, rules: Edition) -> str | None:
     strange = [name for name in arguments.regions or () if name not in rules.regions]
     if strange:
         return f"{', '.join(strange)}: no region of {rules.name}, expected {', '.join(rules.regions)}. Check --regions."
-    if arguments.labels == "legacy" and any(4 in region.labels for region in rules.regions.values()):
+    if arguments.labels == "legacy" and 4 in rules.labels:
         return f"{rules.name}: has a label 4 of its own, expected an edition without. Leave --labels legacy out."
     return None
-
-
-def _chosen(references: Mapping[str, Path], arguments: argparse.Namespace) -> Mapping[str, Path]:
-    """The references that --only leaves.
-
-    Raises:
-        InputError: there is no such case.
-    """
-    if not arguments.only:
-        return references
-    strange = [case for case in arguments.only if case not in references]
-    if strange:
-        raise InputError(f"{arguments.references}: holds no case {', '.join(strange)}. Check --only.")
-    return {case: path for case, path in references.items() if case in arguments.only}
 
 
 def _positive(text: str) -> int:
@@ -116,11 +97,6 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is not 1 or more")
     return number
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _is_writable(folder: Path) -> bool:

@@ -9,7 +9,7 @@ Source: validate.py (2023, 2026) and validate2024.py (2024, 2025), `Edition.sour
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 import nibabel as nib
 import numpy as np
@@ -66,7 +66,8 @@ def _file_reason(entry: Entry, edition: Edition) -> str | None:
     if entry.path is None:
         return _UNREADABLE
     try:
-        image = nib.load(entry.path)  # the header alone, as there: a file that is cut short later passes
+        # the header alone, as there: a file that is cut short later passes
+        image = cast("nib.Nifti1Image", nib.load(entry.path))
     except (nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError, ValueError, OSError):
         return _UNREADABLE
     if edition.geometry is not None:

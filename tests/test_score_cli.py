@@ -255,3 +255,23 @@ def test_lesions_that_one_prediction_misses_are_in_the_means(
     assert main(line(tmp_path)) == 0
     (dice,) = [text for text in capsys.readouterr().out.splitlines() if text.startswith("LesionWise_Dice")]
     assert dice.split()[1:] == ["0.5000", "0.5000", "0.5000"]
+
+
+def test_help_loads_nothing_that_takes_time() -> None:
+    heavy = {"numpy", "scipy", "nibabel", "cc3d", "tqdm", "pandas", "torch"}
+    code = (
+        f"import sys; from bratseval.cli import main\ntry: main(['--help'])\nfinally: print({heavy} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert done.stdout.endswith("set()\n")
+    assert "evaluate" in done.stdout
+
+
+def test_the_editions_and_their_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["editions"]) == 0
+    assert "ssa-2023" in capsys.readouterr().out
+    assert main(["editions", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["ssa-2023"]
+    assert told["regions"]["ET"] == {**told["regions"]["ET"], "labels": [3], "merge_steps": 3, "small_mm3": 50.0}
+    assert told["sources"]

@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import termios
@@ -213,6 +214,7 @@ def test_legacy_labels_are_an_explicit_choice(tmp_path: Path, capsys: pytest.Cap
     assert "1 with warnings, see cases.csv: A" in told.err
     assert [text.split()[1] for text in told.out.splitlines() if text.startswith("LesionWise_Dice")] == ["0.0000"]
     assert main(line(tmp_path, "--labels", "legacy")) == 0
+    assert json.loads((tmp_path / "out" / "scores.json").read_text())["labels"] == "legacy"
     (dice,) = [text for text in capsys.readouterr().out.splitlines() if text.startswith("LesionWise_Dice")]
     assert dice.split()[1:] == ["1.0000", "1.0000", "1.0000"]
 
@@ -275,3 +277,24 @@ def test_the_editions_and_their_numbers(capsys: pytest.CaptureFixture[str]) -> N
     told = json.loads(capsys.readouterr().out)["ssa-2023"]
     assert told["regions"]["ET"] == {**told["regions"]["ET"], "labels": [3], "merge_steps": 3, "small_mm3": 50.0}
     assert told["sources"]
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_stopped_run_writes_nothing_and_leaves_no_process(two_cases: Path, sent: signal.Signals, code: int) -> None:
+    for number in range(10, 400):
+        name = f"BraTS-SSA-{number:05d}-000"
+        (two_cases / "references" / name).mkdir()
+        for place, end in ((f"references/{name}", "-seg"), ("predictions", "")):
+            source = two_cases / place.replace(name, "BraTS-SSA-00001-000") / f"BraTS-SSA-00001-000{end}.nii.gz"
+            (two_cases / place / f"{name}{end}.nii.gz").hardlink_to(source)
+    running = subprocess.Popen(
+        [*PROGRAM, *line(two_cases, "--jobs", "2")], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
+    assert running.stderr is not None
+    assert running.stderr.readline().startswith("[1/392]")
+    running.send_signal(sent)
+    _, rest = running.communicate(timeout=60)  # ends when every process that holds the pipe has ended
+    assert running.returncode == code
+    assert "Traceback" not in rest
+    assert "[392/392]" not in rest
+    assert not (two_cases / "out").exists()

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bratseval.challenge import Edition
 from bratseval.lesionwise import Lesion
 from bratseval.scoring import platform_names
-from bratseval.submission import ScoredCase
+from bratseval.submission import Labelling, ScoredCase
 
 # Rows below the platform's tables; quartiles are linear, the deviation is that of a sample (pandas' describe).
 SUMMARY_ROWS: Final = ("mean", "std", "25quantile", "median", "75quantile", "n")
@@ -53,8 +53,19 @@ def summary(cases: Sequence[ScoredCase], edition: Edition) -> Mapping[str, tuple
     return {name: tuple(row) for name, row in zip(SUMMARY_ROWS, zip(*described, strict=True), strict=True)}
 
 
-def write_tables(folder: Path, cases: Sequence[ScoredCase], edition: Edition, unknown: Sequence[str]) -> None:
+def write_tables(
+    folder: Path,
+    cases: Sequence[ScoredCase],
+    edition: Edition,
+    unknown: Sequence[str],
+    labelling: Labelling = "edition",
+) -> None:
     """Write the four files; each appears complete or not at all.
+
+    Args:
+        edition: with the regions to tell, all or some.
+        unknown: what the predictions are called that answer no case.
+        labelling: how the files' labels were read.
 
     Raises:
         OSError: the disk refuses.
@@ -70,7 +81,8 @@ def write_tables(folder: Path, cases: Sequence[ScoredCase], edition: Edition, un
     _write_csv(folder / "summary.csv", ("", *names), described)
     lesions = [_lesion_row(case, lesion) for case in cases for lesion in case.score.lesions]
     _write_csv(folder / "lesions.csv", _lesion_columns(), lesions)
-    _write(folder / "scores.json", json.dumps(_everything(cases, edition, unknown), indent=1, allow_nan=False) + "\n")
+    everything = {**_everything(cases, edition), "labels": labelling, "predictions_of_no_case": list(unknown)}
+    _write(folder / "scores.json", json.dumps(everything, indent=1, allow_nan=False) + "\n")
 
 
 def _corrected(cases: Sequence[ScoredCase]) -> list[str]:
@@ -116,7 +128,7 @@ def _centroid_mm(case: ScoredCase, lesion: Lesion) -> list[float]:
 # Files
 
 
-def _everything(cases: Sequence[ScoredCase], edition: Edition, unknown: Sequence[str]) -> object:
+def _everything(cases: Sequence[ScoredCase], edition: Edition) -> dict[str, object]:
     content = {
         "edition": edition.name,
         "family": edition.family,
@@ -138,9 +150,8 @@ def _everything(cases: Sequence[ScoredCase], edition: Edition, unknown: Sequence
             }
             for case in cases
         ],
-        "predictions_of_no_case": unknown,
     }
-    return _without_nan(content)
+    return {key: _without_nan(value) for key, value in content.items()}
 
 
 def _by_row(column: Sequence[float]) -> Mapping[str, float]:

@@ -75,7 +75,7 @@ def _score_into(output: Path, arguments: argparse.Namespace, rules: Edition) -> 
             rules, regions={name: rules.regions[name] for name in rules.regions if name in arguments.regions}
         )
         cases = [keep_regions(case, rules.regions) for case in cases]
-    write_tables(output, cases, rules, unknown)
+    write_tables(output, cases, rules, unknown, arguments.labels)
     _tell(cases, unknown, rules, output)
     return SOME_FAILED if any(case.state == "failed" for case in cases) else OK
 

@@ -15,8 +15,8 @@ from scipy import ndimage
 from bratseval.lesions import Labels, Mask
 from bratseval.metrics import Spacing
 
-# Voxel indices (n, 3) of a border, along (x, y, z).
-Border = NDArray[np.int32]
+# Voxel indices of a border: (3, n), along (x, y, z).
+Border = NDArray[np.int64]
 
 # Offsets within a tolerance are looked up one by one up to this number; voxels of a fifth of a millimetre have 515
 # within 1 mm. A distance transform of the whole box takes longer than that many look-ups.
@@ -33,7 +33,7 @@ def border_of(mask: Mask) -> Border:
         inner_along[:-1] &= along[1:]
         inner_along[1:] &= along[:-1]
         inner_along[:1] = inner_along[-1:] = False
-    return np.stack(np.nonzero(mask & ~inner), axis=1).astype(np.int32)
+    return np.stack(np.unravel_index(np.flatnonzero(mask ^ inner), mask.shape))
 
 
 def surface_dice(prediction: Border, reference: Border, spacing_mm: Spacing, tolerance_mm: float) -> float:
@@ -41,14 +41,15 @@ def surface_dice(prediction: Border, reference: Border, spacing_mm: Spacing, tol
 
     1 when both borders are empty, 0 when one is; a perfect answer has 2 / (2 + 1e-8).
     """
-    if not len(prediction) or not len(reference):
-        return float(len(prediction) == len(reference))
+    answered, right = prediction.shape[1], reference.shape[1]
+    if not answered or not right:
+        return float(answered == right)
     near, near_back = (
         _within(source, target, spacing_mm, tolerance_mm)
         for source, target in ((prediction, reference), (reference, prediction))
     )
-    hit, hit_back = near / len(prediction), near_back / len(reference)
-    miss, miss_back = (len(prediction) - near) / len(prediction), (len(reference) - near_back) / len(reference)
+    hit, hit_back = near / answered, near_back / right
+    miss, miss_back = (answered - near) / answered, (right - near_back) / right
     return (hit + hit_back) / (hit + hit_back + miss + miss_back + _EPSILON)
 
 
@@ -67,20 +68,20 @@ def touching(border: Border, lesions: Labels, others: Labels, shift: tuple[int, 
     Returns:
         (pairs, 2), sorted: the number of a lesion and of one it touches.
     """
-    at = border + np.array(shift, np.int32)
-    near = ((at >= -1) & (at <= others.shape)).all(axis=1)
-    numbers = lesions[tuple(border[near].T)].astype(np.int64)
+    at = border + np.array(shift)[:, None]
+    near = _inside(at, np.full(3, -1), np.array(others.shape))
+    numbers = lesions[tuple(border[:, near])].astype(np.int64)
     padded = np.pad(others, 2)  # one for a border voxel beside the box, one for its neighbour
-    flat, (_, ny, nz) = padded.ravel(), padded.shape
-    x, y, z = (at[near].astype(np.int64) + 2).T
-    index = (x * ny + y) * nz + z
+    flat, index = padded.ravel(), _flat(at[:, near] + 2, padded.shape)
     base = int(others.max(initial=0)) + 1
-    found = np.zeros(0, np.int64)
-    for dx, dy, dz in np.ndindex(3, 3, 3):
-        if abs(dx - 1) + abs(dy - 1) + abs(dz - 1) in (1, 2):
-            other = flat[index + ((dx - 1) * ny + dy - 1) * nz + dz - 1].astype(np.int64)
-            found = np.union1d(found, (numbers * base + other)[other != 0])
-    return np.stack(np.divmod(found, base), axis=1)
+    found = []
+    for offset in np.ndindex(3, 3, 3):
+        step = np.array(offset) - 1
+        if np.abs(step).sum() in (1, 2):
+            other = flat[index + _flat(step, padded.shape)]
+            hits = np.flatnonzero(other)
+            found.append(numbers[hits] * base + other[hits])
+    return np.stack(np.divmod(np.unique(np.concatenate(found)), base), axis=1)
 
 
 def _within(source: Border, target: Border, spacing_mm: Spacing, tolerance_mm: float) -> int:
@@ -90,24 +91,38 @@ def _within(source: Border, target: Border, spacing_mm: Spacing, tolerance_mm: f
         return _within_by_transform(source, target, spacing_mm, tolerance_mm)
     offsets = _offsets(spacing_mm, tolerance_mm)
     reach = np.abs(offsets).max(axis=0)
-    low, high = target.min(axis=0) - reach, target.max(axis=0) + reach
-    left = source[((source >= low) & (source <= high)).all(axis=1)].astype(np.int64) - low + reach
+    low, high = target.min(axis=1) - reach, target.max(axis=1) + reach
+    left = source[:, _inside(source, low, high)]
     there = np.zeros(high - low + 1 + 2 * reach, np.bool_)
-    there[tuple((target - low + reach).T)] = True
-    flat, (_, ny, nz) = there.ravel(), there.shape
-    index = (left[:, 0] * ny + left[:, 1]) * nz + left[:, 2]
-    all_of_them = len(index)
-    for dx, dy, dz in offsets:
-        index = index[~flat[index + ((dx * ny + dy) * nz + dz)]]
-    return all_of_them - len(index)
+    origin = (low - reach)[:, None]
+    there[tuple(target - origin)] = True
+    flat, index = there.ravel(), _flat(left - origin, there.shape)
+    near = len(index)
+    for offset in offsets:
+        index = index[~flat[index + _flat(offset, there.shape)]]
+    return near - len(index)
 
 
 def _within_by_transform(source: Border, target: Border, spacing_mm: Spacing, tolerance_mm: float) -> int:
-    low = np.minimum(source.min(axis=0), target.min(axis=0))
-    outside = np.ones(np.maximum(source.max(axis=0), target.max(axis=0)) - low + 1, np.bool_)
-    outside[tuple((target - low).T)] = False
-    distances = ndimage.distance_transform_edt(outside, sampling=spacing_mm)[tuple((source - low).T)]
+    low = np.minimum(source.min(axis=1), target.min(axis=1))
+    outside = np.ones(np.maximum(source.max(axis=1), target.max(axis=1)) - low + 1, np.bool_)
+    outside[tuple(target - low[:, None])] = False
+    distances = ndimage.distance_transform_edt(outside, sampling=spacing_mm)[tuple(source - low[:, None])]
     return int(np.count_nonzero(distances <= tolerance_mm))
+
+
+def _inside(at: NDArray[np.int64], low: NDArray[np.int64], high: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which voxels (3, n) lie in a box, `high` included."""
+    inside = np.ones(at.shape[1], np.bool_)
+    for along, first, last in zip(at, low, high, strict=True):
+        inside &= (along >= first) & (along <= last)
+    return inside
+
+
+def _flat(at: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Where voxels, or steps, (3, …) stand in a raveled volume of that shape."""
+    x, y, z = at
+    return np.asarray((x * shape[1] + y) * shape[2] + z, dtype=np.int64)
 
 
 @lru_cache(maxsize=16)

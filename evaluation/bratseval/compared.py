@@ -46,7 +46,7 @@ class Side:
 
     @cached_property
     def _border_owners(self) -> Labels:
-        owners: Labels = self.parts.labels[tuple(self.outline.border.T)]
+        owners: Labels = self.parts.labels[tuple(self.outline.border)]
         return owners
 
     def surface(self, numbers: NDArray[np.int64]) -> Surface:
@@ -55,7 +55,7 @@ class Side:
 
     def border(self, numbers: NDArray[np.int64]) -> Border:
         """The border of some parts."""
-        return self.outline.border[self._among(numbers)[self._border_owners]]
+        return self.outline.border[:, self._among(numbers)[self._border_owners]]
 
     def _among(self, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
         chosen = np.zeros(self.parts.count + 1, np.bool_)

@@ -100,7 +100,9 @@ def _numbered_counts(pair: Compared, answered: NDArray[np.int64], right: NDArray
     """
     prediction, reference = pair.prediction.parts, pair.reference.parts
     first, first_right = (np.append(0, numbers) == 1 for numbers in (answered, right))
-    shared = np.count_nonzero(first[prediction.labels] & first_right[reference.labels])
+    shared = pair.counts.both
+    if shared and max(answered.max(), right.max()) > 1:
+        shared = np.count_nonzero(first[prediction.labels] & first_right[reference.labels])
     ones = int(prediction.voxels[answered == 1].sum()), int(reference.voxels[right == 1].sum())
     neither = pair.total - sum(ones) + shared
     return shared, neither, neither + int(answered @ prediction.voxels) - shared

@@ -95,7 +95,7 @@ def _tissue(
     whole = Outline(mask, spacing_mm)
     reach, count = reach_of(mask, merge_steps=rules.merge_steps)
     labels = np.where(mask, reach, np.int32(0))
-    keeps = np.bincount(labels.ravel(), minlength=count + 1) > smallest
+    keeps = np.bincount(reach[mask], minlength=count + 1) > smallest
     keeps[0] = False
     outline = whole
     if not keeps[1:].all():

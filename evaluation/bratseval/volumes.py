@@ -52,20 +52,19 @@ def crop(prediction: NDArray[np.generic], reference: NDArray[np.generic], editio
 
 def masks_of(pair: Crop, rules: RegionRules) -> Masks:
     """A region of both volumes, with a margin as wide as its reach, so that only the volume's border cuts that."""
-    codes = set(rules.labels)
-    if rules.in_between:
-        codes.update(range(_BETWEEN + min(rules.labels), _BETWEEN + max(rules.labels)))
-    answered, right = _mask_of(pair.prediction, codes), _mask_of(pair.reference, codes)
+    answered, right = _mask(pair.prediction, rules), _mask(pair.reference, rules)
     box = _bounding_box(answered, right, margin=rules.merge_steps)
     x, y, z = (first + inner.start for first, inner in zip(pair.corner, box, strict=True))
     prediction, reference = (np.ascontiguousarray(mask[box]) for mask in (answered, right))
     return Masks((x, y, z), prediction, reference, pair.total)
 
 
-def _mask_of(volume: NDArray[np.uint8], codes: Iterable[int]) -> Mask:
-    mask: Mask = np.zeros(volume.shape, np.bool_)
-    for code in codes:
-        mask |= volume == code
+def _mask(codes: NDArray[np.uint8], rules: RegionRules) -> Mask:
+    mask = np.zeros(codes.shape, np.bool_)
+    for label in rules.labels:
+        mask |= codes == label
+    if rules.in_between:
+        mask |= (codes >= _BETWEEN + min(rules.labels)) & (codes < _BETWEEN + max(rules.labels))
     return mask
 
 

@@ -1,6 +1,6 @@
 """Two segmentations of one case: their values as codes, cut to where there is something, and masks of regions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 

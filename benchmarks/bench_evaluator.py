@@ -245,19 +245,25 @@ def many(prediction: Path, reference: Path, arguments: argparse.Namespace, folde
             (folder / side).mkdir(exist_ok=True)
             shutil.copy(path, folder / side / f"BraTS-XXX-{number:05d}-000{end}.nii.gz")
     line = ["score", str(folder / "p"), str(folder / "r"), "--edition", arguments.edition, "-o", str(folder / "out")]
+    before = _children_seconds()
     begun = time.perf_counter()
     subprocess.run([sys.executable, "-m", "bratseval.cli", *line], check=True, capture_output=True)
     wall = time.perf_counter() - begun
-    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-    print(f"\n{arguments.many} cases: {wall:.1f} s on {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    print(f"  (largest process {spent.ru_maxrss / 1024:.0f} MB)")
+    print(
+        f"\n{arguments.many} cases as one submission: {wall:.1f} s, {_children_seconds() - before:.1f} s of CPU "
+        f"on {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    )
 
 
 def help_seconds() -> float:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before = _children_seconds()
     subprocess.run([sys.executable, "-m", "bratseval.cli", "--help"], check=True, capture_output=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return _children_seconds() - before
+
+
+def _children_seconds() -> float:
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
 
 
 def made_pair(folder: Path) -> Sequence[Path]:

@@ -1,7 +1,6 @@
 """bratseval score: exit codes, what is told, and the official numbers through the installed program."""
 
 import csv
-import importlib.util
 import json
 import os
 import shutil
@@ -10,13 +9,11 @@ import subprocess
 import sys
 import termios
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bratseval.cli import main
 from made_submissions import CUBE, OTHER, write_prediction, write_reference
-from test_golden_2023 import edition_name
 
 PROGRAM = [sys.executable, "-m", "bratseval.cli"]
 
@@ -135,47 +132,6 @@ def test_a_terminal_gets_a_bar_and_words_only_for_what_is_wrong(two_cases: Path)
     assert b"2/2 [" in told
     assert b"'BraTS-SSA-00001-000': failed" in told
     assert b"'BraTS-SSA-00002-000'" not in told
-
-
-def test_the_official_numbers_through_the_program(shared: Path, tmp_path: Path) -> None:
-    # the numbers of test_golden_2023.py, through files and folders as an organiser runs them
-    spec = importlib.util.spec_from_file_location("golden_build", shared / "golden/build.py")
-    assert spec is not None
-    assert spec.loader is not None
-    build = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(build)
-    cases = [
-        case for case in json.loads((shared / "golden/official_2023.json").read_text())["cases"] if "expect" in case
-    ]
-    by_edition: dict[str, dict[str, dict[str, Any]]] = {}
-    for case in cases:
-        name = edition_name(case["challenge"])
-        folder = tmp_path / name
-        for side, place in (("pred", "predictions"), ("gt", "references")):
-            (folder / place).mkdir(parents=True, exist_ok=True)
-            build.write_side(case, side, folder / place / f"{case['name']}.nii.gz")
-        by_edition.setdefault(name, {})[case["name"]] = case["expect"]
-    real = json.loads((shared / "golden/official_real.json").read_text())["official_2023"]
-    for number, case in enumerate(real):
-        name = edition_name(case["challenge"])
-        for side, place in (("pred", "predictions"), ("gt", "references")):
-            shutil.copy(shared / "data/segmentations" / case[side], tmp_path / name / place / f"real-{number}.nii.gz")
-        by_edition[name][f"real-{number}"] = case["expect"]
-    checked = sum(through_the_program(tmp_path / name, name, expected) for name, expected in by_edition.items())
-    assert checked == (46 + 3) * 3 * 10  # cases, regions, values
-
-
-def through_the_program(folder: Path, name: str, expected: dict[str, dict[str, Any]]) -> int:
-    folders = [str(folder / "predictions"), str(folder / "references")]
-    done = subprocess.run(
-        [*PROGRAM, "score", *folders, "--edition", name, "-o", str(folder / "out")], capture_output=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    got = {
-        case["scan_id"]: case["regions"] for case in json.loads((folder / "out" / "scores.json").read_text())["cases"]
-    }
-    assert got == expected
-    return sum(len(values) for regions in got.values() for values in regions.values())
 
 
 def test_only_some_cases_and_some_regions(two_cases: Path, capsys: pytest.CaptureFixture[str]) -> None:

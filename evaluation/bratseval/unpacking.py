@@ -52,7 +52,7 @@ class Room:
         try:
             with content() as source, target.open("xb") as file:
                 self._copy(source, file)
-        except (zipfile.BadZipFile, zlib.error, EOFError, gzip.BadGzipFile) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, gzip.BadGzipFile, NotImplementedError) as error:
             raise InputError(f"is damaged ({error}). Pack it again.") from None
         return target
 

@@ -138,3 +138,16 @@ def test_a_name_need_not_be_text(tmp_path: Path) -> None:
     write_tables(tmp_path, [made("a\udcff", 0.5)], SSA, ())
     assert rows(tmp_path / "cases.csv")[0]["scan_id"] == "a\\udcff"
     assert json.loads((tmp_path / "scores.json").read_text())["cases"][0]["scan_id"] == "a\udcff"
+
+
+def test_the_rows_are_those_of_pandas_to_the_last_bit() -> None:
+    # the platform's tables are pandas.DataFrame.describe()
+    pandas = pytest.importorskip("pandas")
+    random = np.random.default_rng(7)
+    for _ in range(200):
+        dices = random.random(int(random.integers(1, 300)))
+        dices[random.random(len(dices)) < random.choice([0.0, 0.2])] = np.nan
+        ours = summary([made(str(number), dice) for number, dice in enumerate(dices)], SSA)
+        theirs = pandas.Series(dices).describe()
+        expected = [theirs[name] for name in ("mean", "std", "25%", "50%", "75%", "count")]
+        assert np.array_equal([row[0] for row in ours.values()], expected, equal_nan=True)

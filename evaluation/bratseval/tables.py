@@ -49,7 +49,7 @@ def summary(cases: Sequence[ScoredCase], edition: Edition) -> Mapping[str, tuple
     NaN, where an edition gives it, is left out and n is smaller, as pandas does on the
     platform. Nothing has the mean NaN; a single case has the deviation NaN.
     """
-    described = [_described(column[~np.isnan(column)]) for column in values(cases, edition).T]
+    described = [_described(column) for column in values(cases, edition).T]
     return {name: tuple(row) for name, row in zip(SUMMARY_ROWS, zip(*described, strict=True), strict=True)}
 
 
@@ -90,11 +90,15 @@ def _corrected(cases: Sequence[ScoredCase]) -> list[str]:
 
 
 def _described(column: NDArray[np.float64]) -> tuple[float, ...]:
-    n = len(column)
+    absent = np.isnan(column)
+    n = len(column) - int(np.count_nonzero(absent))
     if n == 0:
         return (*[math.nan] * (len(SUMMARY_ROWS) - 1), 0.0)
-    deviation = float(column.std(ddof=1)) if n > 1 else math.nan
-    return (float(column.mean()), deviation, *map(float, np.quantile(column, (0.25, 0.5, 0.75))), float(n))
+    # NaN adds nothing but keeps its place in numpy's pairwise sums, as in pandas: the last bit depends on it
+    mean = float(np.where(absent, 0.0, column).sum() / n)
+    squares = np.where(absent, 0.0, (mean - column) ** 2)
+    deviation = float(np.sqrt(squares.sum() / (n - 1))) if n > 1 else math.nan
+    return (mean, deviation, *map(float, np.quantile(column[~absent], (0.25, 0.5, 0.75))), float(n))
 
 
 # Lesions

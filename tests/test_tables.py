@@ -33,10 +33,12 @@ def made(name: str, dice: float, corrected: float | None = None) -> ScoredCase:
     return ScoredCase(name, "scored", CaseScore(SSA.name, regions, (), own), EYE)
 
 
-def test_the_columns_are_the_platforms_in_its_order(shared: Path) -> None:
-    ours = columns([], SSA)
+@pytest.mark.parametrize(("name", "has_nsd"), [("ssa-2023", False), ("ssa-2025", True)])
+def test_the_columns_are_the_platforms_in_its_order(shared: Path, name: str, has_nsd: bool) -> None:
+    ours = columns([], edition(name))
     with (shared / "data/leaderboard/brats-africa-2024-validation/9754423.csv").open() as file:
-        platform = [name for name in next(csv.reader(file)) if name and "NSD" not in name]  # NSD came in 2024
+        platform = [column for column in next(csv.reader(file)) if column and (has_nsd or "NSD" not in column)]
+    assert len(platform) == (21 if has_nsd else 15)
     assert list(ours[: len(platform)]) == platform
     assert ours[len(platform)] == "Dice_ET"
 

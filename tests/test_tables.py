@@ -14,7 +14,7 @@ from bratseval.lesionwise import Lesion
 from bratseval.parallel import score_pairs
 from bratseval.scoring import CaseScore, platform_names
 from bratseval.submission import ScoredCase
-from bratseval.tables import columns, summary, write_tables
+from bratseval.tables import column, columns, summary, write_tables
 from made_submissions import CUBE, OTHER, pairs_of, write_prediction, write_reference
 
 SSA = edition("ssa-2023")
@@ -41,6 +41,12 @@ def test_the_columns_are_the_platforms_in_its_order(shared: Path, name: str, has
     assert len(platform) == (21 if has_nsd else 15)
     assert list(ours[: len(platform)]) == platform
     assert ours[len(platform)] == "Dice_ET"
+
+
+def test_since_2026_regions_are_in_small_letters() -> None:
+    # brats-parse-metrics: global_dsc_et
+    assert column("global_dsc", "ET", edition("goat-2026")) == "global_dsc_et"
+    assert column("Dice", "ET", SSA) == "Dice_ET"
 
 
 def test_mean_deviation_quartiles_and_n_by_hand() -> None:

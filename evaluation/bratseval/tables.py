@@ -25,10 +25,16 @@ _PACKAGES: Final = ("brats-harness", "numpy", "scipy", "nibabel", "connected-com
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
 
 
+def column(name: str, region: str, edition: Edition) -> str:
+    """What the platform calls a value of a region: Dice_ET, or global_dsc_et since 2026."""
+    return f"{name}_{region.lower() if edition.family == 'instances-2026' else region}"
+
+
 def columns(cases: Sequence[ScoredCase], edition: Edition) -> tuple[str, ...]:
     """The names of a case's numbers: the platform's columns (each value for ET, TC, WT), then the corrected ones."""
     official = platform_names(edition.name).values()
-    return tuple(f"{name}_{region}" for name in (*official, *_corrected(cases)) for region in sorted(edition.regions))
+    names = (*official, *_corrected(cases))
+    return tuple(column(name, region, edition) for name in names for region in sorted(edition.regions))
 
 
 def values(cases: Sequence[ScoredCase], edition: Edition) -> NDArray[np.float64]:

@@ -108,7 +108,7 @@ def _is_writable(folder: Path) -> bool:
 def _tell(cases: Sequence["ScoredCase"], unknown: Sequence[str], rules: Edition, output: Path) -> None:
     """The means on stdout; what failed, is odd or was passed over on stderr."""
     from bratseval.scoring import platform_names
-    from bratseval.tables import columns, summary
+    from bratseval.tables import column, columns, summary
 
     failed = [case.case for case in cases if case.state == "failed"]
     warned = [case.case for case in cases if case.warnings]
@@ -118,7 +118,7 @@ def _tell(cases: Sequence["ScoredCase"], unknown: Sequence[str], rules: Edition,
     print(f"{rules.title} ({rules.name}): mean of {len(cases)} cases, {len(failed)} of them failed")
     print(" " * width + "".join(f"{region:>12}" for region in regions))
     for name in platform_names(rules.name).values():
-        print(f"{name:<{width}}" + "".join(f"{means[f'{name}_{region}']:>12.4f}" for region in regions))
+        print(f"{name:<{width}}" + "".join(f"{means[column(name, region, rules)]:>12.4f}" for region in regions))
     print(f"written to {output}")
     for names, told in ((failed, "failed, scored with the worst values"), (warned, "with warnings, see cases.csv")):
         if names:

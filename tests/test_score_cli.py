@@ -128,7 +128,7 @@ def test_a_terminal_gets_a_bar_and_words_only_for_what_is_wrong(two_cases: Path)
             break
         told += block
     os.close(ours)
-    assert running.wait(timeout=60) == 1
+    assert running.wait(timeout=600) == 1
     assert b"2/2 [" in told
     assert b"'BraTS-SSA-00001-000': failed" in told
     assert b"'BraTS-SSA-00002-000'" not in told
@@ -249,7 +249,7 @@ def test_a_stopped_run_writes_nothing_and_leaves_no_process(two_cases: Path, sen
     assert running.stderr is not None
     assert running.stderr.readline().startswith("[1/392]")
     running.send_signal(sent)
-    _, rest = running.communicate(timeout=60)  # ends when every process that holds the pipe has ended
+    _, rest = running.communicate(timeout=600)  # ends when every process that holds the pipe has ended
     assert running.returncode == code
     assert "Traceback" not in rest
     assert "[392/392]" not in rest

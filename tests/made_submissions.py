@@ -1,12 +1,16 @@
 """Small submissions on disk: references in case folders, predictions called after them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from boxes import labels_of
+from bratseval.archives import open_submission
+from bratseval.challenge import edition
 from bratseval.nifti import grid_of, write_labels
+from bratseval.pairing import Pair, find_references, pair_files
 
 SHAPE = (40, 24, 20)
 AFFINE = np.array([[-1.0, 0, 0, 0], [0, -1, 0, 239], [0, 0, 1, 0], [0, 0, 0, 1]])
@@ -28,3 +32,9 @@ def write_reference(root: Path, case: str, *boxes: tuple[int, ...]) -> Path:
 def write_prediction(root: Path, name: str, *boxes: tuple[int, ...]) -> Path:
     """The cube, or boxes, as root/predictions/<name>.nii.gz."""
     return write(root / "predictions" / f"{name}.nii.gz", labels_of(SHAPE, *(boxes or (CUBE,))))
+
+
+def pairs_of(root: Path, name: str = "ssa-2023") -> Sequence[Pair]:
+    """What is in root/predictions beside root/references."""
+    with open_submission(root / "predictions") as submission:
+        return pair_files(submission, find_references(root / "references", edition(name)), edition(name)).pairs

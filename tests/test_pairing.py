@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bratseval.archives import open_submission
 from bratseval.challenge import edition
 from bratseval.errors import InputError
 from bratseval.pairing import find_references, pair_files
@@ -20,9 +21,10 @@ def touch(root: Path, *names: str) -> Path:
 
 
 def answers(root: Path, predictions: list[str], references: list[str]) -> dict[str, list[str]]:
-    paired = pair_files(touch(root / "p", *predictions), touch(root / "r", *references), SSA)
-    found = {pair.case: [path.name for path in pair.predictions] for pair in paired.pairs}
-    return found | {"": [path.name for path in paired.unknown]}
+    with open_submission(touch(root / "p", *predictions)) as submission:
+        paired = pair_files(submission, find_references(touch(root / "r", *references), SSA), SSA)
+    found = {pair.case: [entry.place for entry in pair.predictions] for pair in paired.pairs}
+    return found | {"": [entry.place for entry in paired.unknown]}
 
 
 def test_the_whole_name_or_its_platform_id_tells_the_case(tmp_path: Path) -> None:
@@ -63,19 +65,24 @@ def test_two_files_for_one_case_are_both_told(tmp_path: Path) -> None:
     assert found["X-00001-000"] == ["00001-000.nii.gz", "X-00001-000.nii.gz"]
 
 
-def test_hidden_files_folders_and_other_names_are_passed_over(tmp_path: Path) -> None:
-    found = answers(tmp_path, ["._A.nii.gz", "A.txt", "B.nii.gz/inner.nii.gz"], ["A/A-seg.nii.gz", "A/A-t1n.nii.gz"])
+def test_files_of_one_name_in_two_sub_folders_are_both_told(tmp_path: Path) -> None:
+    found = answers(tmp_path, ["one/A.nii.gz", "two/A.nii.gz"], ["A-seg.nii.gz"])
+    assert found == {"A": ["one/A.nii.gz", "two/A.nii.gz"], "": []}
+
+
+def test_hidden_files_and_other_names_are_passed_over(tmp_path: Path) -> None:
+    found = answers(tmp_path, ["._A.nii.gz", "A.txt"], ["A/A-seg.nii.gz", "A/A-t1n.nii.gz"])
     assert found == {"A": [], "": []}
 
 
 def test_references_may_be_files_called_after_their_cases(tmp_path: Path) -> None:
-    assert list(find_references(touch(tmp_path, "B.nii.gz", "A.nii.gz"))) == ["A", "B"]
+    assert list(find_references(touch(tmp_path, "B.nii.gz", "A.nii.gz"), SSA)) == ["A", "B"]
 
 
 def test_every_folder_without_one_reference_is_named_in_one_message(tmp_path: Path) -> None:
     touch(tmp_path, "A/A-t1n.nii.gz", "B/B-seg.nii.gz", "B/C-seg.nii.gz", "D/D-seg.nii.gz", "D-seg.nii.gz")
     with pytest.raises(InputError) as refused:
-        find_references(tmp_path)
+        find_references(tmp_path, SSA)
     told = str(refused.value).splitlines()
     assert [line.split(": ")[0] for line in told] == [str(tmp_path / name) for name in ("A", "B", "D-seg.nii.gz")]
     assert "holds 0 files that end in -seg.nii.gz" in told[0]
@@ -89,4 +96,4 @@ def test_a_folder_without_references_is_refused(tmp_path: Path, made: bool) -> N
     if made:
         folder.mkdir()
     with pytest.raises(InputError, match="holds no reference" if made else "is not a folder"):
-        find_references(folder)
+        find_references(folder, SSA)

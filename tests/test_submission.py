@@ -2,6 +2,8 @@
 
 import gzip
 import hashlib
+import multiprocessing
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,16 +14,16 @@ import pytest
 from boxes import labels_of
 from bratseval.challenge import edition
 from bratseval.errors import InputError
-from bratseval.pairing import pair_files
-from bratseval.submission import ScoredCase, score_pair, score_pairs
-from made_submissions import AFFINE, CUBE, SHAPE, write, write_prediction, write_reference
+from bratseval.parallel import _in_order, score_pairs
+from bratseval.submission import ScoredCase, keep_regions, score_pair
+from made_submissions import AFFINE, CUBE, SHAPE, pairs_of, write, write_prediction, write_reference
 
 SSA = edition("ssa-2023")
 A = "BraTS-SSA-00001-000"
 
 
 def scored(root: Path) -> ScoredCase:
-    (pair,) = pair_files(root / "predictions", root / "references", SSA).pairs
+    (pair,) = pairs_of(root)
     return score_pair(pair, SSA)
 
 
@@ -135,9 +137,8 @@ def test_all_unreadable_references_are_named_and_nothing_is_scored(tmp_path: Pat
     (tmp_path / "predictions").mkdir()
     for path in references[::2]:
         path.write_bytes(path.read_bytes()[:-9])
-    pairs = pair_files(tmp_path / "predictions", tmp_path / "references", SSA).pairs
     with pytest.raises(InputError) as refused:
-        score_pairs(pairs, SSA)
+        score_pairs(pairs_of(tmp_path), SSA)
     assert [line.split(": ")[0] for line in str(refused.value).splitlines()] == [str(path) for path in references[::2]]
 
 
@@ -146,8 +147,67 @@ def test_cases_come_in_the_order_of_their_names_and_each_is_told_once(tmp_path: 
     for name in names:
         write_reference(tmp_path, name)
         write_prediction(tmp_path, name)
-    pairs = pair_files(tmp_path / "predictions", tmp_path / "references", SSA).pairs
     told: list[str] = []
-    cases = score_pairs(pairs, SSA, lambda case: told.append(case.case))
+    cases = score_pairs(pairs_of(tmp_path), SSA, on_case=lambda case: told.append(case.case))
     assert [case.case for case in cases] == sorted(names)
     assert sorted(told) == sorted(names)
+
+
+def test_legacy_labels_are_read_as_todays_when_it_is_said(tmp_path: Path) -> None:
+    write_reference(tmp_path, A, (4, 8, 4, 8, 4, 8, 4), (20, 24, 4, 8, 4, 8, 1))
+    write_prediction(tmp_path, A, (4, 8, 4, 8, 4, 8, 4), (20, 24, 4, 8, 4, 8, 1))
+    (pair,) = pairs_of(tmp_path)
+    case = score_pair(pair, SSA, "legacy")
+    assert case.warnings == ()
+    assert case.score.regions["ET"]["GT_Complete_Volume"] == 64.0
+    assert case.score.regions["TC"]["GT_Complete_Volume"] == 128.0
+    assert case.score.regions["ET"]["LesionWise_Score_Dice"] == 1.0
+
+
+def test_a_file_with_labels_3_and_4_is_not_legacy(tmp_path: Path) -> None:
+    write_reference(tmp_path, A)
+    write_prediction(tmp_path, A, CUBE, (20, 24, 4, 8, 4, 8, 4))
+    (pair,) = pairs_of(tmp_path)
+    case = score_pair(pair, SSA, "legacy")
+    assert case.state == "failed"
+    assert f"{A}.nii.gz: holds labels 3 and 4, expected 1, 2 and 4" in case.reason
+    mixed = write_reference(tmp_path, A, CUBE, (20, 24, 4, 8, 4, 8, 4))
+    with pytest.raises(InputError, match="holds labels 3 and 4") as refused:
+        score_pair(pair, SSA, "legacy")
+    assert str(mixed) in str(refused.value)
+
+
+def test_regions_that_are_kept_score_what_they_score_among_all(tmp_path: Path) -> None:
+    write_reference(tmp_path, A, CUBE, (20, 24, 4, 8, 4, 8, 1))
+    write_prediction(tmp_path, A)
+    case = scored(tmp_path)
+    kept = keep_regions(case, ("ET",))
+    assert kept.score.regions == {"ET": case.score.regions["ET"]}
+    assert [lesion.region for lesion in kept.score.lesions] == ["ET"]
+    assert [lesion.region for lesion in case.score.lesions] == ["WT", "WT", "TC", "TC", "ET"]
+
+
+def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:
+    for number in range(16):  # 8 for each
+        write_reference(tmp_path, f"BraTS-SSA-{number:05d}-000")
+        if number:
+            write_prediction(tmp_path, f"BraTS-SSA-{number:05d}-000", (4, 8, 4, 8, 4, 8 + number % 3, 3))
+    told: list[str] = []
+    pairs = pairs_of(tmp_path)
+    on_two = score_pairs(pairs, SSA, jobs=2, on_case=lambda case: told.append(case.case))
+    assert repr(on_two) == repr(score_pairs(pairs, SSA))  # as text, where NaN equals NaN
+    assert told == [pair.case for pair in pairs]
+    assert len(multiprocessing.active_children()) == 0
+
+
+def dies(_pair: object) -> ScoredCase:
+    """What a process does that the system kills for its memory."""
+    os._exit(9)
+
+
+def test_a_killed_process_is_told_and_is_no_score(tmp_path: Path) -> None:
+    write_reference(tmp_path, A)
+    write_prediction(tmp_path, A)
+    with pytest.raises(ChildProcessError, match="scoring processes was killed, most likely for its memory"):
+        list(_in_order(dies, pairs_of(tmp_path), 2))
+    assert len(multiprocessing.active_children()) == 0

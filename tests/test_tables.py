@@ -11,11 +11,11 @@ import pytest
 
 from bratseval.challenge import edition
 from bratseval.lesionwise import Lesion
-from bratseval.pairing import pair_files
+from bratseval.parallel import score_pairs
 from bratseval.scoring import CaseScore, platform_names
-from bratseval.submission import ScoredCase, score_pairs
-from bratseval.tables import columns, summary, write_tables
-from made_submissions import CUBE, OTHER, write_prediction, write_reference
+from bratseval.submission import ScoredCase
+from bratseval.tables import column, columns, summary, write_tables
+from made_submissions import CUBE, OTHER, pairs_of, write_prediction, write_reference
 
 SSA = edition("ssa-2023")
 EYE = tuple(tuple(map(float, row)) for row in np.eye(4))
@@ -33,12 +33,20 @@ def made(name: str, dice: float, corrected: float | None = None) -> ScoredCase:
     return ScoredCase(name, "scored", CaseScore(SSA.name, regions, (), own), EYE)
 
 
-def test_the_columns_are_the_platforms_in_its_order(shared: Path) -> None:
-    ours = columns([], SSA)
+@pytest.mark.parametrize(("name", "has_nsd"), [("ssa-2023", False), ("ssa-2025", True)])
+def test_the_columns_are_the_platforms_in_its_order(shared: Path, name: str, has_nsd: bool) -> None:
+    ours = columns([], edition(name))
     with (shared / "data/leaderboard/brats-africa-2024-validation/9754423.csv").open() as file:
-        platform = [name for name in next(csv.reader(file)) if name and "NSD" not in name]  # NSD came in 2024
+        platform = [column for column in next(csv.reader(file)) if column and (has_nsd or "NSD" not in column)]
+    assert len(platform) == (21 if has_nsd else 15)
     assert list(ours[: len(platform)]) == platform
     assert ours[len(platform)] == "Dice_ET"
+
+
+def test_since_2026_regions_are_in_small_letters() -> None:
+    # brats-parse-metrics: global_dsc_et
+    assert column("global_dsc", "ET", edition("goat-2026")) == "global_dsc_et"
+    assert column("Dice", "ET", SSA) == "Dice_ET"
 
 
 def test_mean_deviation_quartiles_and_n_by_hand() -> None:
@@ -81,8 +89,7 @@ def test_a_folder_of_cases_as_tables(tmp_path: Path) -> None:
     write_reference(tmp_path, b)
     write_prediction(tmp_path, b)
     write_reference(tmp_path, c)
-    paired = pair_files(tmp_path / "predictions", tmp_path / "references", SSA)
-    write_tables(tmp_path / "out", score_pairs(paired.pairs, SSA), SSA, (Path("stray.nii.gz"),))
+    write_tables(tmp_path / "out", score_pairs(pairs_of(tmp_path), SSA), SSA, ("stray.nii.gz",))
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "cases.csv",
         "lesions.csv",
@@ -133,3 +140,22 @@ def test_json_has_null_where_a_number_is_undefined(tmp_path: Path) -> None:
 def test_a_name_is_never_run_by_a_spreadsheet(tmp_path: Path) -> None:
     write_tables(tmp_path, [made("=HYPERLINK(1)", 0.5)], SSA, ())
     assert rows(tmp_path / "cases.csv")[0]["scan_id"] == "'=HYPERLINK(1)"
+
+
+def test_a_name_need_not_be_text(tmp_path: Path) -> None:
+    write_tables(tmp_path, [made("a\udcff", 0.5)], SSA, ())
+    assert rows(tmp_path / "cases.csv")[0]["scan_id"] == "a\\udcff"
+    assert json.loads((tmp_path / "scores.json").read_text())["cases"][0]["scan_id"] == "a\udcff"
+
+
+def test_the_rows_are_those_of_pandas_to_the_last_bit() -> None:
+    # the platform's tables are pandas.DataFrame.describe()
+    pandas = pytest.importorskip("pandas")
+    random = np.random.default_rng(7)
+    for _ in range(200):
+        dices = random.random(int(random.integers(1, 300)))
+        dices[random.random(len(dices)) < random.choice([0.0, 0.2])] = np.nan
+        ours = summary([made(str(number), dice) for number, dice in enumerate(dices)], SSA)
+        theirs = pandas.Series(dices).describe()
+        expected = [theirs[name] for name in ("mean", "std", "25%", "50%", "75%", "count")]
+        assert np.array_equal([row[0] for row in ours.values()], expected, equal_nan=True)

@@ -8,6 +8,7 @@ both which parts are one lesion and which predictions touch it.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import cc3d
 import numpy as np
@@ -16,6 +17,9 @@ from scipy import ndimage
 
 Mask = NDArray[np.bool_]
 Labels = NDArray[np.int32]
+
+# Pairs of a lesion and a component are counted in a table of up to so many; beyond, they are sorted.
+_MAX_KEYS_COUNTED: Final = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -67,12 +71,19 @@ def dilate(mask: Mask, *, steps: int) -> Mask:
         mask: (x, y, z), true inside.
         steps: 0 gives the mask itself.
     """
+    if not steps or not mask.size:
+        return mask
+    x, y, z = mask.shape
+    # 64 voxels along z to a word, the first in the lowest bit; what grows into the last word's spare
+    # bits comes back only to where the clipped mask would have grown as well
+    packed = np.zeros((x, y, -(-z // 64)), "<u8")
+    packed.view(np.uint8)[:, :, : -(-z // 8)] = np.packbits(mask, axis=2, bitorder="little")
     for _ in range(steps):
-        along_z = _spread(mask, 2)
-        along_y = _spread(mask, 1)
+        along_z = _spread_bits(packed)
+        along_y = _spread(packed, 1)
         # offsets within one plane: x with (y or z), or y with z
-        mask = _spread(along_y | along_z, 0) | _spread(along_z, 1)
-    return mask
+        packed = _spread(along_y | along_z, 0) | _spread(along_z, 1)
+    return np.unpackbits(packed.view(np.uint8), axis=2, count=z, bitorder="little").view(np.bool_)
 
 
 def reach_of(mask: Mask, *, merge_steps: int) -> tuple[Labels, int]:
@@ -119,8 +130,19 @@ def parts_of(labels: Labels, count: int) -> Parts:
     """Sizes and centroids of the parts 1..count of a labelled volume."""
     if count == 0:
         return Parts(labels, np.zeros(0, np.int64), np.zeros((0, 3)))
-    found = cc3d.statistics(np.ascontiguousarray(labels, dtype=np.int32).view(np.uint32), no_slice_conversion=True)
-    return Parts(labels, found["voxel_counts"][1:].astype(np.int64), found["centroids"][1:].astype(np.float64))
+    _, ny, nz = labels.shape
+    inside = np.flatnonzero(labels.ravel() != 0)
+    rows = inside // nz
+    x = rows // ny
+    at = (x, rows - x * ny, inside - rows * nz)
+    if count == 1:
+        voxels = np.array([len(inside)])
+        sums = np.array([[along.sum() for along in at]])
+    else:
+        owner = labels.ravel()[inside]
+        voxels = np.bincount(owner, minlength=count + 1)[1:]
+        sums = np.stack([np.bincount(owner, along, minlength=count + 1)[1:] for along in at], axis=1)
+    return Parts(labels, voxels.astype(np.int64), sums / voxels[:, None])
 
 
 def match_lesions(lesions: Labels, reach: Labels, components: Labels) -> Matches:
@@ -136,9 +158,16 @@ def match_lesions(lesions: Labels, reach: Labels, components: Labels) -> Matches
     in_reach = reach.ravel()[touched].astype(np.int64)
     in_component = components.ravel()[touched].astype(np.int64)
     base = int(in_component.max(initial=0)) + 1
-    keys, position = np.unique(in_reach * base + in_component, return_inverse=True)
-    shared = np.bincount(position, weights=lesions.ravel()[touched] != 0, minlength=len(keys))
-    return Matches(keys // base, keys % base, shared.astype(np.int64))
+    keys = in_reach * base + in_component
+    in_lesion = lesions.ravel()[touched] != 0
+    highest = int(keys.max(initial=0))
+    if highest <= _MAX_KEYS_COUNTED:
+        found = np.flatnonzero(np.bincount(keys))
+        shared = np.bincount(keys[in_lesion], minlength=highest + 1)[found]
+    else:
+        found, position = np.unique(keys, return_inverse=True)
+        shared = np.bincount(position[in_lesion], minlength=len(found))
+    return Matches(found // base, found % base, shared.astype(np.int64))
 
 
 def _components(mask: Mask) -> tuple[Labels, int]:
@@ -163,12 +192,20 @@ def _in_scan_order(labels: Labels, count: int) -> Labels:
     return renumbered[labels]
 
 
-def _spread(mask: Mask, axis: int) -> Mask:
-    """The mask or its neighbours along one axis."""
-    spread = mask.copy()
-    low = [slice(None)] * 3
-    high = [slice(None)] * 3
-    low[axis], high[axis] = slice(None, -1), slice(1, None)
-    spread[tuple(low)] |= mask[tuple(high)]
-    spread[tuple(high)] |= mask[tuple(low)]
+def _spread(packed: NDArray[np.uint64], axis: int) -> NDArray[np.uint64]:
+    """The mask or its neighbours along x (axis 0) or y (axis 1); voxels are bits."""
+    spread = packed.copy()
+    low = (slice(None),) * axis + (slice(None, -1),)
+    high = (slice(None),) * axis + (slice(1, None),)
+    spread[low] |= packed[high]
+    spread[high] |= packed[low]
+    return spread
+
+
+def _spread_bits(packed: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The mask or its neighbours along z, across the bits of a word and from word to word."""
+    one, last = np.uint64(1), np.uint64(63)
+    spread: NDArray[np.uint64] = packed | packed << one | packed >> one
+    spread[:, :, 1:] |= packed[:, :, :-1] >> last
+    spread[:, :, :-1] |= packed[:, :, 1:] << last
     return spread

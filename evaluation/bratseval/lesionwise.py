@@ -47,20 +47,6 @@ PLATFORM_NAMES: Final[Mapping[str, str]] = {
 # What a missing prediction does not make worse.
 _KEPT: Final = (TP, FP, FN, VOLUME)
 
-# The same values under the names of the platform's result files (all_scores.csv, all_full_scores.csv), in their order.
-PLATFORM_NAMES: Final[Mapping[str, str]] = {
-    LESION_DICE: "LesionWise_Dice",
-    LESION_HD95: "LesionWise_Hausdorff95",
-    TP: "Num_TP",
-    FP: "Num_FP",
-    FN: "Num_FN",
-    DICE: "Dice",
-    HD95: "Hausdorff95",
-    SENSITIVITY: "Sensitivity",
-    SPECIFICITY: "Specificity",
-    VOLUME: "GT_Complete_Volume",
-}
-
 
 @dataclass(frozen=True)
 class Lesion:

@@ -84,7 +84,8 @@ class Surface:
     """The surface of a mask, as one element for each 2x2x2 window that it neither misses nor fills.
 
     Attributes:
-        at: (n, 3), windows; the one at (x, y, z) covers voxels x - 1 to x, and so on.
+        at: (n, 3), windows; the one at (x, y, z) covers voxels x - 1 to x, and so on. One
+            axis after the other in memory.
         areas_mm2: (n,), from the marching-cubes table of DeepMind's surface-distance.
     """
 
@@ -93,7 +94,7 @@ class Surface:
 
     def part(self, chosen: NDArray[np.bool_]) -> "Surface":
         """The elements that `chosen` (n,) holds true."""
-        return Surface(self.at[chosen], self.areas_mm2[chosen])
+        return Surface(self.at.T[:, chosen].T, self.areas_mm2[chosen])
 
 
 def surface_of(mask: Mask | NDArray[np.uint8], spacing_mm: Spacing) -> Surface:
@@ -102,16 +103,21 @@ def surface_of(mask: Mask | NDArray[np.uint8], spacing_mm: Spacing) -> Surface:
     Numbers in place of true make the codes of their windows that many times as large,
     modulo 256, as in the official code of 2024 where it forgets to make them a mask.
     """
-    x, y, z = mask.shape
+    x, y, z = (n + 1 for n in mask.shape)
     # one bit for each voxel of the window, the last voxel in the lowest, as the table wants it
-    code = np.zeros((x + 1, y + 1, z + 1), np.uint8)
-    code[:x, :y, :z] = mask
-    for axis, bits in ((2, 1), (1, 2), (0, 4)):
-        behind = np.moveaxis(code, axis, 0)
-        behind[1:] += behind[:-1] << bits
-    at = np.nonzero((code != 0) & (code != 255))
-    areas = _surface_areas(spacing_mm)[code[at]]
-    return Surface(np.stack(at, axis=1).astype(np.int32), areas)
+    code = np.zeros((x, y, z), np.uint8)
+    code[:-1, :-1, :-1] = mask
+    flat = code.ravel()
+    # the last plane of each axis is empty, so that nothing is carried from one row to the next
+    for stride, shifted in ((1, 2), (z, 4), (y * z, 16)):
+        flat[stride:] += flat[:-stride] * np.uint8(shifted)
+    found = np.flatnonzero((flat - np.uint8(1)) < 254)  # neither 0 nor 255
+    at = np.empty((3, len(found)), np.int32)
+    rows = found // z
+    at[0] = rows // y
+    at[1] = rows - at[0] * np.int64(y)
+    at[2] = found - rows * z
+    return Surface(at.T, _surface_areas(spacing_mm)[flat[found]])
 
 
 def owners_of(surface: Surface, parts: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -119,11 +125,11 @@ def owners_of(surface: Surface, parts: NDArray[np.int32]) -> NDArray[np.int32]:
 
     A window never touches two 26-connected components, so the largest number in it is the only one.
     """
-    padded = np.pad(parts, 1)
+    padded = np.zeros([n + 2 for n in parts.shape], np.int32)
+    padded[1:-1, 1:-1, 1:-1] = parts
     flat = padded.ravel()
     _, ny, nz = padded.shape
-    at = surface.at.astype(np.int64)
-    first = (at[:, 0] * ny + at[:, 1]) * nz + at[:, 2]
+    first = _positions(surface.at, padded.shape)
     owners: NDArray[np.int32] = flat[first]
     for dx, dy, dz in np.ndindex(2, 2, 2):
         np.maximum(owners, flat[first + (dx * ny + dy) * nz + dz], out=owners)
@@ -143,7 +149,7 @@ def robust_hausdorff_mm(prediction: Surface, reference: Surface, spacing_mm: Spa
         return float("inf")
     low = np.minimum(prediction.at.min(axis=0), reference.at.min(axis=0))
     high = np.maximum(prediction.at.max(axis=0), reference.at.max(axis=0))
-    prediction, reference = (Surface(s.at - low, s.areas_mm2) for s in (prediction, reference))
+    prediction, reference = (Surface((s.at.T - low[:, None]).T, s.areas_mm2) for s in (prediction, reference))
     shape = tuple(int(n) for n in high - low + 1)
     directed = _directed_on_lattice if _is_exact(spacing_mm) else _directed_by_transform
     share = percent / 100.0
@@ -203,11 +209,10 @@ def _levels(source: Surface, target: Surface, shape: tuple[int, ...]) -> Iterato
     """Squared distances in voxels, ascending, each with the elements of `source` at that distance from `target`."""
     reach = int(np.sqrt(_NEAR_SQUARED))
     _, ny, nz = padded = tuple(n + 2 * reach for n in shape)
-    there = np.zeros(padded, np.bool_)
-    there[tuple((target.at + reach).T)] = True
-    flat = there.ravel()
-    at = source.at.astype(np.int64) + reach
-    index = (at[:, 0] * ny + at[:, 1]) * nz + at[:, 2]
+    flat = np.zeros(padded[0] * ny * nz, np.bool_)
+    margin = (reach * ny + reach) * nz + reach
+    flat[_positions(target.at, padded) + margin] = True
+    index = _positions(source.at, padded) + margin
     left = np.arange(len(index))
     for level, offsets in _NEAR:
         hit = np.zeros(len(left), np.bool_)
@@ -221,6 +226,13 @@ def _levels(source: Surface, target: Surface, shape: tuple[int, ...]) -> Iterato
     squared = _far_squared(source.at[left], target.at)
     for level in np.unique(squared):
         yield int(level), left[squared == level]
+
+
+def _positions(at: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Where (n, 3) indices stand in a flat array of that shape."""
+    _, ny, nz = shape
+    positions: NDArray[np.int64] = (at[:, 0].astype(np.int64) * ny + at[:, 1]) * nz + at[:, 2]
+    return positions
 
 
 def _far_squared(source: NDArray[np.int32], target: NDArray[np.int32]) -> NDArray[np.int64]:

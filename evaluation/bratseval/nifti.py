@@ -117,6 +117,8 @@ def read_labels(path: Path) -> Image[np.uint8]:
             integer from 0 to 255.
     """
     raw, grid, warnings = _read(path)
+    if raw.dtype == np.uint8:
+        return Image(raw.astype(np.uint8, copy=False), grid, warnings)
     if raw.dtype.kind == "f":
         exact = np.isfinite(raw) & (raw == np.floor(raw))
         if not exact.all():
@@ -207,16 +209,16 @@ def _read(path: Path) -> tuple[NDArray[np.generic], Grid, tuple[str, ...]]:
     return _scaled(path, voxels, header.fields), _grid(header), header.warnings
 
 
-def _exactly(path: Path, blocks: Iterable[bytes], wanted: int) -> bytearray:
+def _exactly(path: Path, blocks: Iterable[bytes], wanted: int) -> NDArray[np.uint8]:
     """The file's content, taken to its end, when it has just the size that its header declares."""
-    content = bytearray(wanted)  # the header was checked, so this allocation is within the caps
+    content = np.empty(wanted, np.uint8)  # the header was checked, so this allocation is within the caps
     filled = 0
     for block in blocks:
         if filled + len(block) > wanted:
             raise InputError(
                 f"{path}: holds more data than its header declares ({wanted} bytes). Export the image again."
             )
-        content[filled : filled + len(block)] = block
+        content[filled : filled + len(block)] = np.frombuffer(block, np.uint8)
         filled += len(block)
     if filled < wanted:
         raise InputError(

@@ -2,16 +2,16 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bratseval.archives import NIFTI_END, Entry
 from bratseval.challenge import Edition
 from bratseval.errors import InputError
 
-NIFTI_END: Final = ".nii.gz"
-_REFERENCE_NAME: Final = re.compile(r"^(?P<case>.+)[-_]seg\.nii\.gz$", re.DOTALL)
+_USUAL_END: Final = "[-_]seg"  # of a reference's name, taken beside the edition's own
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Pair:
 
     case: str
     reference: Path
-    predictions: tuple[Path, ...]
+    predictions: tuple[Entry, ...]
 
 
 @dataclass(frozen=True)
@@ -28,56 +28,56 @@ class Paired:
     """Every case of the references, and the predicted files that answer none of them."""
 
     pairs: tuple[Pair, ...]
-    unknown: tuple[Path, ...]
+    unknown: tuple[Entry, ...]
 
 
-def pair_files(predictions: Path, references: Path, edition: Edition) -> Paired:
+def pair_files(submission: Sequence[Entry], references: Mapping[str, Path], edition: Edition) -> Paired:
     """Which prediction answers which reference.
 
     A prediction answers a case when its name without `.nii.gz` is the case's id, or ends
     with the same platform id (00001-000), provided that one case alone has that id.
 
     Args:
-        predictions: a folder of .nii.gz files.
-        references: a folder of case folders with a `-seg.nii.gz` each, or of such files,
-            or of .nii.gz files called after their cases.
-
-    Raises:
-        InputError: a folder is not there, or holds no reference.
+        submission: its files; those that do not end in `.nii.gz` are no predictions.
+        references: by case.
     """
-    answers = nifti_files(predictions)
-    found = find_references(references)
-    by_platform_id: dict[str, list[Path]] = defaultdict(list)
-    for path in answers:
-        if platform_id := _platform_id(case_of_name(path), edition):
-            by_platform_id[platform_id].append(path)
-    platform_ids = {case: _platform_id(case, edition) for case in found}
+    answers = [entry for entry in submission if entry.name.endswith(NIFTI_END)]
+    by_name, by_platform_id = defaultdict(list), defaultdict(list)
+    for entry in answers:
+        by_name[case_of_name(entry.name)].append(entry)
+        if platform_id := platform_id_of(case_of_name(entry.name), edition):
+            by_platform_id[platform_id].append(entry)
+    platform_ids = {case: platform_id_of(case, edition) for case in references}
     cases_with = Counter(platform_ids.values())
-    by_name = {case_of_name(path): path for path in answers}
     pairs = []
-    for case, reference in found.items():
+    for case, reference in references.items():
         platform_id = platform_ids[case]
-        matching = {by_name[case]} if case in by_name else set()
+        matching = list(by_name[case])
         if platform_id and cases_with[platform_id] == 1:
-            matching.update(by_platform_id[platform_id])
-        pairs.append(Pair(case, reference, tuple(sorted(matching))))
-    used = {path for pair in pairs for path in pair.predictions}
-    return Paired(tuple(pairs), tuple(path for path in answers if path not in used))
+            matching += [entry for entry in by_platform_id[platform_id] if entry not in matching]
+        pairs.append(Pair(case, reference, tuple(sorted(matching, key=lambda entry: entry.place))))
+    used = {entry for pair in pairs for entry in pair.predictions}
+    return Paired(tuple(pairs), tuple(entry for entry in answers if entry not in used))
 
 
-def find_references(folder: Path) -> Mapping[str, Path]:
+def find_references(folder: Path, edition: Edition) -> Mapping[str, Path]:
     """The reference file of each case, in the order of the cases' ids.
+
+    Args:
+        folder: holds a folder for each case with one reference in it, or references, or
+            .nii.gz files called after their cases.
 
     Raises:
         InputError: the folder is not there, holds no reference, a case folder has none or
             several, or two references are of one case; all of it in one message.
     """
+    name_of_reference = re.compile(rf"^(.+)(?:{edition.reference_end}|{_USUAL_END})\.nii\.gz$", re.DOTALL)
     files = nifti_files(folder)
     found: list[tuple[str, Path]] = []
     problems: list[str] = []
     for case_folder in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
         images = nifti_files(case_folder)
-        segmentations = [path for path in images if _REFERENCE_NAME.match(path.name)]
+        segmentations = [path for path in images if name_of_reference.match(path.name)]
         if len(segmentations) == 1:
             found.append((case_folder.name, segmentations[0]))
         elif images:
@@ -85,8 +85,8 @@ def find_references(folder: Path) -> Mapping[str, Path]:
                 f"{case_folder}: holds {len(segmentations)} files that end in -seg.nii.gz, expected one. "
                 "Keep one reference for each case."
             )
-    named = [(match["case"], path) for path in files if (match := _REFERENCE_NAME.match(path.name))]
-    found += named or [(case_of_name(path), path) for path in files]
+    named = [(match[1], path) for path in files if (match := name_of_reference.match(path.name))]
+    found += named or [(case_of_name(path.name), path) for path in files]
     references: dict[str, Path] = {}
     for case, path in found:
         if references.setdefault(case, path) != path:
@@ -113,11 +113,12 @@ def nifti_files(folder: Path) -> list[Path]:
     return [path for path in entries if path.name.endswith(NIFTI_END) and path.name[0] != "." and not path.is_dir()]
 
 
-def case_of_name(path: Path) -> str:
+def case_of_name(name: str) -> str:
     """A file's name without .nii.gz."""
-    return path.name.removesuffix(NIFTI_END)
+    return name.removesuffix(NIFTI_END)
 
 
-def _platform_id(name: str, edition: Edition) -> str | None:
+def platform_id_of(name: str, edition: Edition) -> str | None:
+    """What the platform takes for the case's id in a name without .nii.gz; None where it finds none."""
     match = re.search(f"({edition.case_id})$", name)
     return match[1] if match else None

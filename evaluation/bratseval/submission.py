@@ -1,9 +1,9 @@
-"""What the files of a submission score: one case, or all of them."""
+"""What the files of a case score: its prediction against its reference."""
 
+import contextlib
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 import nibabel as nib
@@ -21,6 +21,8 @@ MAX_AFFINE_DIFFERENCE_MM: Final = 1e-3  # more is told; the official code of 202
 _MAX_VALUES_TOLD: Final = 5
 
 State = Literal["scored", "failed"]
+# Labels as the edition has them, or those of the editions up to 2022, where enhancing tumour was 4 and not 3
+Labelling = Literal["edition", "legacy"]
 
 
 @dataclass(frozen=True)
@@ -43,66 +45,60 @@ class ScoredCase:
     files: Mapping[str, str] = field(default_factory=dict)
 
 
-def score_pair(pair: Pair, edition: Edition) -> ScoredCase:
+def score_pair(pair: Pair, edition: Edition, labelling: Labelling = "edition") -> ScoredCase:
     """Read and score one case; a prediction that can't be used scores the worst values.
 
-    Spacing is that of the prediction's header, as in the official code. Affines are
-    compared, and a difference is told and not punished. Values that are no label of the
-    edition count as background, as officially, and are told.
+    Spacing is the prediction's, as in the official code. Affines are compared, and a
+    difference is told and not punished. Values that are no label of the edition count
+    as they do officially, which is mostly as background, and are told.
+
+    Args:
+        labelling: legacy turns 4 into 3 in both files.
 
     Raises:
         InputError: the reference is unreadable.
     """
     reference = read_labels(pair.reference)
+    right = _in_labelling(str(pair.reference), reference.voxels, labelling)
     affine = tuple(tuple(map(float, row)) for row in reference.grid.affine)
-    files = _sha256([pair.reference, *pair.predictions])
+    files = _sha256(pair)
     try:
         prediction = _read_prediction(pair, reference.grid)
+        answered = _in_labelling(pair.predictions[0].told, prediction.voxels, labelling)
     except InputError as error:
-        worst = worst_score(reference.voxels, header_spacing_mm(reference.grid), edition)
+        worst = worst_score(right, spacing_mm(reference.grid, edition), edition)
         return ScoredCase(pair.case, "failed", worst, affine, str(error), reference.warnings, files)
-    score = score_case(prediction.voxels, reference.voxels, header_spacing_mm(prediction.grid), edition)
+    score = score_case(answered, right, spacing_mm(prediction.grid, edition), edition)
     warnings = (
         *reference.warnings,
         *prediction.warnings,
-        *_grid_warnings(pair, prediction.grid, reference.grid),
-        *_value_warnings(pair.predictions[0], prediction.voxels, edition),
-        *_value_warnings(pair.reference, reference.voxels, edition),
+        *_grid_warnings(pair, prediction.grid, reference.grid, edition),
+        *_value_warnings(pair.predictions[0].name, answered, edition),
+        *_value_warnings(pair.reference.name, right, edition),
     )
     return ScoredCase(pair.case, "scored", score, affine, "", warnings, files)
 
 
-def score_pairs(
-    pairs: Sequence[Pair], edition: Edition, on_case: Callable[[ScoredCase], None] = lambda _: None
-) -> list[ScoredCase]:
-    """Score every case.
+def keep_regions(case: ScoredCase, regions: Collection[str]) -> ScoredCase:
+    """The case with some of its regions alone; what they score is what they score beside all others."""
+    score = replace(
+        case.score,
+        regions={name: values for name, values in case.score.regions.items() if name in regions},
+        corrected={name: values for name, values in case.score.corrected.items() if name in regions},
+        lesions=tuple(lesion for lesion in case.score.lesions if lesion.region in regions),
+    )
+    return replace(case, score=score)
 
-    Args:
-        on_case: told each case as it is done.
 
-    Raises:
-        InputError: references are unreadable; all of them are named.
+def spacing_mm(grid: Grid, edition: Edition) -> Spacing:
+    """Voxel edges (x, y, z) as nibabel gives them to the official code: float32, of the header or of the affine.
+
+    In a header negative edges count as positive and an edge of 0 as 1 mm: nibabel mends them so.
     """
-    scored, corrupt = [], []
-    for pair in pairs:
-        try:
-            case = score_pair(pair, edition)
-        except InputError as error:
-            corrupt.append(str(error))
-            continue
-        scored.append(case)
-        on_case(case)
-    if corrupt:
-        raise InputError("\n".join(corrupt))
-    return scored
-
-
-def header_spacing_mm(grid: Grid) -> Spacing:
-    """Voxel edges (x, y, z) from the header's pixdim, as nibabel gives them to the official code.
-
-    Negative edges count as positive and an edge of 0 as 1 mm: nibabel mends them so.
-    """
-    edges = np.abs(np.asarray(nib.Nifti1Header(grid.header, check=False)["pixdim"][1:4], dtype=np.float64))
+    if edition.spacing_from == "affine":
+        edges = np.sqrt((grid.affine[:3, :3] ** 2).sum(axis=0)).astype(np.float32)
+    else:
+        edges = np.abs(nib.Nifti1Header(grid.header, check=False)["pixdim"][1:4])
     x, y, z = (float(edge) or 1.0 for edge in edges)
     return x, y, z
 
@@ -115,40 +111,59 @@ def _read_prediction(pair: Pair, reference: Grid) -> Image[np.generic]:
     """
     if not pair.predictions:
         raise InputError(f"{pair.case}: has no prediction, expected {pair.case}.nii.gz. Add the file.")
-    path, *others = pair.predictions
+    entry, *others = pair.predictions
     if others:
-        names = ", ".join(path.name for path in pair.predictions)
+        names = ", ".join(entry.place for entry in pair.predictions)
         raise InputError(
             f"{pair.case}: has {len(pair.predictions)} predictions ({names}), expected one. Keep one of them."
         )
-    prediction = read_values(path)
+    if entry.path is None:
+        raise InputError(entry.problem)
+    try:
+        prediction = read_values(entry.path)
+    except InputError as error:  # an unpacked file is called by its place in the archive
+        raise InputError(str(error).replace(str(entry.path), entry.told)) from None
     rank = int(nib.Nifti1Header(prediction.grid.header, check=False)["dim"][0])
     if rank != len(reference.shape):  # the official code refuses a fourth axis even of length 1
-        raise InputError(f"{path}: has {rank} dimensions, expected 3. Save it as a 3-D image.")
+        raise InputError(f"{entry.told}: has {rank} dimensions, expected 3. Save it as a 3-D image.")
     if prediction.grid.shape != reference.shape:
         got, expected = ("x".join(map(str, shape)) for shape in (prediction.grid.shape, reference.shape))
         raise InputError(
-            f"{path}: has {got} voxels, expected {expected} as the reference. Save it on the grid of its case."
+            f"{entry.told}: has {got} voxels, expected {expected} as the reference. Save it on the grid of its case."
         )
     return prediction
 
 
-def _grid_warnings(pair: Pair, prediction: Grid, reference: Grid) -> list[str]:
+def _grid_warnings(pair: Pair, prediction: Grid, reference: Grid, edition: Edition) -> list[str]:
     name = pair.predictions[0].name
     told = []
     off = prediction.difference(reference)
     if off > MAX_AFFINE_DIFFERENCE_MM:
         told.append(f"{name}: affine differs from the reference's by up to {off:.3g} mm; scored voxel by voxel")
-    spacings = header_spacing_mm(prediction), header_spacing_mm(reference)
+    spacings = spacing_mm(prediction, edition), spacing_mm(reference, edition)
     if not np.allclose(*spacings, rtol=0, atol=MAX_AFFINE_DIFFERENCE_MM):
         got, expected = ("x".join(f"{edge:g}" for edge in spacing) for spacing in spacings)
         told.append(f"{name}: voxels are {got} mm, the reference's {expected} mm; the prediction's count")
     return told
 
 
-def _value_warnings(path: Path, voxels: NDArray[np.generic], edition: Edition) -> list[str]:
+def _in_labelling(told: str, voxels: NDArray[np.generic], labelling: Labelling) -> NDArray[np.generic]:
+    """The voxels with today's labels.
+
+    Raises:
+        InputError: a legacy file holds both 3 and 4, so it is not what it is said to be.
+    """
+    if labelling == "edition":
+        return voxels
+    old = voxels == 4
+    if (voxels == 3).any() and old.any():
+        raise InputError(f"{told}: holds labels 3 and 4, expected 1, 2 and 4. Leave --labels legacy out.")
+    return np.where(old, voxels.dtype.type(3), voxels)
+
+
+def _value_warnings(name: str, voxels: NDArray[np.generic], edition: Edition) -> list[str]:
     """What is told of values that are no label of the edition."""
-    known = sorted({0}.union(*(rules.labels for rules in edition.regions.values())))
+    known = [0, *sorted(edition.labels)]
     if known == list(range(len(known))) and voxels.dtype == np.uint8 and int(voxels.max()) <= known[-1]:
         return []  # the usual file, seen in one fast pass
     strange = np.unique(voxels[~np.isin(voxels, known)])
@@ -157,17 +172,17 @@ def _value_warnings(path: Path, voxels: NDArray[np.generic], edition: Edition) -
     told = ", ".join(f"{value:g}" for value in strange[:_MAX_VALUES_TOLD])
     more = f" and {len(strange) - _MAX_VALUES_TOLD} more" if len(strange) > _MAX_VALUES_TOLD else ""
     noun, verb = ("value", "is") if len(strange) == 1 else ("values", "are")
-    return [f"{path.name}: {noun} {told}{more} {verb} no label of {edition.name}; scored as background"]
+    between = [region for region, rules in edition.regions.items() if rules.in_between]
+    but = f", or in {' and '.join(between)} where it lies between two labels" if between else ""
+    return [f"{name}: {noun} {told}{more} {verb} no label of {edition.name}; scored as background{but}"]
 
 
-def _sha256(paths: Iterable[Path]) -> Mapping[str, str]:
-    """The digest of each regular file; what is none, or can't be opened, is left out."""
+def _sha256(pair: Pair) -> Mapping[str, str]:
+    """The digest of each file of a case; what can't be read is left out, and its reader says why."""
     digests = {}
-    for path in paths:
-        try:
-            if path.is_file():
-                with path.open("rb") as file:
-                    digests[str(path)] = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError:  # told by the reader
-            continue
+    files = [(str(pair.reference), pair.reference), *((entry.told, entry.path) for entry in pair.predictions)]
+    for told, path in files:
+        if path is not None and path.is_file():
+            with contextlib.suppress(OSError), path.open("rb") as file:
+                digests[told] = hashlib.file_digest(file, "sha256").hexdigest()
     return digests

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bratseval.challenge import Edition
 from bratseval.lesionwise import Lesion
 from bratseval.scoring import platform_names
-from bratseval.submission import ScoredCase
+from bratseval.submission import Labelling, ScoredCase
 
 # Rows below the platform's tables; quartiles are linear, the deviation is that of a sample (pandas' describe).
 SUMMARY_ROWS: Final = ("mean", "std", "25quantile", "median", "75quantile", "n")
@@ -25,10 +25,16 @@ _PACKAGES: Final = ("brats-harness", "numpy", "scipy", "nibabel", "connected-com
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
 
 
+def column(name: str, region: str, edition: Edition) -> str:
+    """What the platform calls a value of a region: Dice_ET, or global_dsc_et since 2026."""
+    return f"{name}_{region.lower() if edition.family == 'instances-2026' else region}"
+
+
 def columns(cases: Sequence[ScoredCase], edition: Edition) -> tuple[str, ...]:
     """The names of a case's numbers: the platform's columns (each value for ET, TC, WT), then the corrected ones."""
     official = platform_names(edition.name).values()
-    return tuple(f"{name}_{region}" for name in (*official, *_corrected(cases)) for region in sorted(edition.regions))
+    names = (*official, *_corrected(cases))
+    return tuple(column(name, region, edition) for name in names for region in sorted(edition.regions))
 
 
 def values(cases: Sequence[ScoredCase], edition: Edition) -> NDArray[np.float64]:
@@ -49,12 +55,23 @@ def summary(cases: Sequence[ScoredCase], edition: Edition) -> Mapping[str, tuple
     NaN, where an edition gives it, is left out and n is smaller, as pandas does on the
     platform. Nothing has the mean NaN; a single case has the deviation NaN.
     """
-    described = [_described(column[~np.isnan(column)]) for column in values(cases, edition).T]
+    described = [_described(column) for column in values(cases, edition).T]
     return {name: tuple(row) for name, row in zip(SUMMARY_ROWS, zip(*described, strict=True), strict=True)}
 
 
-def write_tables(folder: Path, cases: Sequence[ScoredCase], edition: Edition, unknown: Iterable[Path]) -> None:
+def write_tables(
+    folder: Path,
+    cases: Sequence[ScoredCase],
+    edition: Edition,
+    unknown: Sequence[str],
+    labelling: Labelling = "edition",
+) -> None:
     """Write the four files; each appears complete or not at all.
+
+    Args:
+        edition: with the regions to tell, all or some.
+        unknown: what the predictions are called that answer no case.
+        labelling: how the files' labels were read.
 
     Raises:
         OSError: the disk refuses.
@@ -70,7 +87,8 @@ def write_tables(folder: Path, cases: Sequence[ScoredCase], edition: Edition, un
     _write_csv(folder / "summary.csv", ("", *names), described)
     lesions = [_lesion_row(case, lesion) for case in cases for lesion in case.score.lesions]
     _write_csv(folder / "lesions.csv", _lesion_columns(), lesions)
-    _write(folder / "scores.json", json.dumps(_everything(cases, edition, unknown), indent=1, allow_nan=False) + "\n")
+    everything = {**_everything(cases, edition), "labels": labelling, "predictions_of_no_case": list(unknown)}
+    _write(folder / "scores.json", json.dumps(everything, indent=1, allow_nan=False) + "\n")
 
 
 def _corrected(cases: Sequence[ScoredCase]) -> list[str]:
@@ -78,11 +96,15 @@ def _corrected(cases: Sequence[ScoredCase]) -> list[str]:
 
 
 def _described(column: NDArray[np.float64]) -> tuple[float, ...]:
-    n = len(column)
+    absent = np.isnan(column)
+    n = len(column) - int(np.count_nonzero(absent))
     if n == 0:
         return (*[math.nan] * (len(SUMMARY_ROWS) - 1), 0.0)
-    deviation = float(column.std(ddof=1)) if n > 1 else math.nan
-    return (float(column.mean()), deviation, *map(float, np.quantile(column, (0.25, 0.5, 0.75))), float(n))
+    # NaN adds nothing but keeps its place in numpy's pairwise sums, as in pandas: the last bit depends on it
+    mean = float(np.where(absent, 0.0, column).sum() / n)
+    squares = np.where(absent, 0.0, (mean - column) ** 2)
+    deviation = float(np.sqrt(squares.sum() / (n - 1))) if n > 1 else math.nan
+    return (mean, deviation, *map(float, np.quantile(column[~absent], (0.25, 0.5, 0.75))), float(n))
 
 
 # Lesions
@@ -116,7 +138,7 @@ def _centroid_mm(case: ScoredCase, lesion: Lesion) -> list[float]:
 # Files
 
 
-def _everything(cases: Sequence[ScoredCase], edition: Edition, unknown: Iterable[Path]) -> object:
+def _everything(cases: Sequence[ScoredCase], edition: Edition) -> dict[str, object]:
     content = {
         "edition": edition.name,
         "family": edition.family,
@@ -138,9 +160,8 @@ def _everything(cases: Sequence[ScoredCase], edition: Edition, unknown: Iterable
             }
             for case in cases
         ],
-        "predictions_of_no_case": [str(file) for file in unknown],
     }
-    return _without_nan(content)
+    return {key: _without_nan(value) for key, value in content.items()}
 
 
 def _by_row(column: Sequence[float]) -> Mapping[str, float]:
@@ -174,5 +195,5 @@ def _cell(value: object) -> object:
 
 def _write(path: Path, text: str) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(text, encoding="utf-8")
+    partial.write_text(text, encoding="utf-8", errors="backslashreplace")  # names need not be text
     partial.replace(path)

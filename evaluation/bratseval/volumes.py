@@ -1,5 +1,6 @@
 """Two segmentations of one case: their values as codes, cut to where there is something, and masks of regions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,7 +45,7 @@ def crop(prediction: NDArray[np.generic], reference: NDArray[np.generic], editio
     rules = (*edition.regions.values(), *edition.unscored.values())
     labels = frozenset[int]().union(*(entry.labels for entry in rules))
     answered, right = _codes(prediction, labels), _codes(reference, labels)
-    box = _bounding_box(answered | right, margin=max(entry.merge_steps for entry in rules))
+    box = _bounding_box(answered, right, margin=max(entry.merge_steps for entry in rules))
     corner = (box[0].start, box[1].start, box[2].start)
     return Crop(corner, np.ascontiguousarray(answered[box]), np.ascontiguousarray(right[box]), answered.size)
 
@@ -52,7 +53,7 @@ def crop(prediction: NDArray[np.generic], reference: NDArray[np.generic], editio
 def masks_of(pair: Crop, rules: RegionRules) -> Masks:
     """A region of both volumes, with a margin as wide as its reach, so that only the volume's border cuts that."""
     answered, right = _mask(pair.prediction, rules), _mask(pair.reference, rules)
-    box = _bounding_box((answered | right).view(np.uint8), margin=rules.merge_steps)
+    box = _bounding_box(answered, right, margin=rules.merge_steps)
     x, y, z = (first + inner.start for first, inner in zip(pair.corner, box, strict=True))
     prediction, reference = (np.ascontiguousarray(mask[box]) for mask in (answered, right))
     return Masks((x, y, z), prediction, reference, pair.total)
@@ -87,19 +88,34 @@ def _codes_of(values: NDArray[np.generic], labels: frozenset[int]) -> NDArray[np
     return codes
 
 
-def _bounding_box(values: NDArray[np.uint8], *, margin: int) -> tuple[slice, slice, slice]:
-    """Where a volume is not 0, and `margin` voxels around it within the volume; empty if it is 0 throughout."""
-    slowest = int(np.argmax(values.strides))
-    plane = np.bitwise_or.reduce(values, axis=slowest)  # along memory: the one pass over the whole volume
-    inside: list[slice] = [_range(plane.any(axis=1)), _range(plane.any(axis=0))]
-    inside.insert(slowest, slice(None))
-    others = tuple({0, 1, 2} - {slowest})
-    inside[slowest] = _range(np.asarray(values[tuple(inside)].any(axis=others)))
+def _bounding_box(*volumes: NDArray[np.uint8] | Mask, margin: int) -> tuple[slice, slice, slice]:
+    """Where any of some volumes is not 0, and `margin` voxels around it within them; empty if all are 0 throughout."""
+    spans = [_spans(volume) for volume in volumes]
     x, y, z = (
-        slice(max(0, along.start - margin), min(side, along.stop + margin)) if along.stop else along
-        for along, side in zip(inside, values.shape, strict=True)
+        _union([volume_spans[axis] for volume_spans in spans], margin, side)
+        for axis, side in enumerate(volumes[0].shape)
     )
     return x, y, z
+
+
+def _spans(volume: NDArray[np.uint8] | Mask) -> list[slice]:
+    """Along each axis, from the first plane that is not 0 to the last; empty if there is none."""
+    slowest = int(np.argmax(volume.strides))
+    plane = np.bitwise_or.reduce(volume, axis=slowest)  # along memory: the one pass over the whole volume
+    spans: list[slice] = [_range(plane.any(axis=1)), _range(plane.any(axis=0))]
+    spans.insert(slowest, slice(None))
+    others = tuple({0, 1, 2} - {slowest})
+    spans[slowest] = _range(np.asarray(volume[tuple(spans)].any(axis=others)))
+    return spans
+
+
+def _union(spans: Sequence[slice], margin: int, side: int) -> slice:
+    there = [span for span in spans if span.stop]
+    if not there:
+        return slice(0, 0)
+    return slice(
+        max(0, min(span.start for span in there) - margin), min(side, max(span.stop for span in there) + margin)
+    )
 
 
 def _range(there: NDArray[np.bool_]) -> slice:

@@ -1,4 +1,4 @@
-"""The command line of the task: bratseval score."""
+"""The command line of the task: bratseval score | check | editions | evaluate."""
 
 import argparse
 import signal
@@ -7,7 +7,11 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from types import FrameType
 
+from bratseval.cli.check import add_check
 from bratseval.cli.codes import INTERRUPTED, INVALID_INPUT, TERMINATED
+from bratseval.cli.editions import add_editions
+from bratseval.cli.evaluate import add_evaluate
+from bratseval.cli.printable import printable
 from bratseval.cli.score import add_score
 from bratseval.errors import InputError
 
@@ -19,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code: int = arguments.command(arguments)
     except InputError as error:
-        print(error, file=sys.stderr)
+        print(printable(str(error)), file=sys.stderr)
         return INVALID_INPUT
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -35,4 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"brats-harness {version('brats-harness')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_score(commands.add_parser("score", help="score predictions against references"))
+    add_check(commands.add_parser("check", help="find every problem of a submission before the platform does"))
+    add_editions(commands.add_parser("editions", help="list the editions and their rules"))
+    add_evaluate(commands.add_parser("evaluate", help="score as a task of MLCube or MedPerf"))
     return parser

@@ -4,6 +4,7 @@ import sys
 
 from tqdm import tqdm
 
+from bratseval.cli.printable import printable
 from bratseval.scoring import platform_names
 from bratseval.submission import ScoredCase
 
@@ -28,7 +29,7 @@ class Progress:
         self._done += 1
         self._bar.update()
         if not self._shown or case.state == "failed" or case.warnings:
-            self._bar.write(f"[{self._done}/{self._cases}] {case_line(case)}", file=sys.stderr)
+            self._bar.write(f"[{self._done}/{self._cases}] {printable(case_line(case))}", file=sys.stderr)
 
 
 def case_line(case: ScoredCase) -> str:

@@ -4,51 +4,99 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bratseval.challenge import EDITIONS, Edition, edition
+from bratseval.challenge import Edition
 from bratseval.cli.codes import ENVIRONMENT, OK, SOME_FAILED, USAGE
+from bratseval.cli.editions import named_edition
+from bratseval.cli.printable import printable
+from bratseval.cli.scoring_run import cores, score_submission
 
 if TYPE_CHECKING:
     from bratseval.submission import ScoredCase
 
 
 def add_score(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("predictions", type=Path, help="a folder of .nii.gz files called after their cases")
+    parser.add_argument(
+        "predictions", type=Path, help="a folder, .zip, .tar or .tar.gz of files called after their cases"
+    )
     parser.add_argument("references", type=Path, help="case folders with a -seg.nii.gz each, or such files")
-    parser.add_argument("--edition", required=True, choices=EDITIONS, help="whose rules: %(choices)s", metavar="NAME")
+    parser.add_argument(
+        "--edition", required=True, type=named_edition, help="whose rules: see bratseval editions", metavar="NAME"
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for cases, lesions, summary, scores")
+    parser.add_argument("--only", nargs="+", metavar="CASE", help="score these cases alone")
+    parser.add_argument("--regions", nargs="+", metavar="REGION", help="tell these regions alone")
+    parser.add_argument(
+        "--labels",
+        choices=("edition", "legacy"),
+        default="edition",
+        help="legacy: 4 in the files is what the edition calls 3 (BraTS up to 2022); default: %(default)s",
+    )
+    parser.add_argument("--jobs", type=_positive, default=cores(), help="processes; default: the cores (%(default)s)")
     parser.set_defaults(command=_score)
 
 
 def _score(arguments: argparse.Namespace) -> int:
-    from bratseval.cli.progress import Progress
-    from bratseval.pairing import pair_files
-    from bratseval.submission import score_pairs
-    from bratseval.tables import write_tables
-
-    rules = edition(arguments.edition)
-    output: Path = arguments.output
-    if any(output.resolve().is_relative_to(path.resolve()) for path in (arguments.predictions, arguments.references)):
-        print(f"{output}: lies in a folder that is read. Choose another output.", file=sys.stderr)
+    rules: Edition = arguments.edition
+    problem = _usage_problem(arguments, rules)
+    if problem:
+        print(problem, file=sys.stderr)
         return USAGE
+    output: Path = arguments.output
     if not _is_writable(output):
         print(
             f"{output}: cannot be written by user {os.getuid()}. Check what is there and its permissions.",
             file=sys.stderr,
         )
         return ENVIRONMENT
-    paired = pair_files(arguments.predictions, arguments.references, rules)
-    with Progress(len(paired.pairs)) as progress:
-        cases = score_pairs(paired.pairs, rules, progress.case)
     try:
-        write_tables(output, cases, rules, paired.unknown)
+        return _score_into(output, arguments, rules)
     except OSError as error:
-        print(f"{output}: cannot be written ({error.strerror}). Check disk and permissions.", file=sys.stderr)
+        print(
+            f"{error.filename or output}: {error.strerror or error}. Check disk, memory and permissions.",
+            file=sys.stderr,
+        )
         return ENVIRONMENT
-    _tell(cases, paired.unknown, rules, output)
+
+
+def _score_into(output: Path, arguments: argparse.Namespace, rules: Edition) -> int:
+    from bratseval.submission import keep_regions
+    from bratseval.tables import write_tables
+
+    only = arguments.only or ()
+    cases, unknown = score_submission(
+        arguments.predictions, arguments.references, rules, only, arguments.labels, arguments.jobs
+    )
+    if arguments.regions:
+        rules = replace(
+            rules, regions={name: rules.regions[name] for name in rules.regions if name in arguments.regions}
+        )
+        cases = [keep_regions(case, rules.regions) for case in cases]
+    write_tables(output, cases, rules, unknown, arguments.labels)
+    _tell(cases, unknown, rules, output)
     return SOME_FAILED if any(case.state == "failed" for case in cases) else OK
+
+
+def _usage_problem(arguments: argparse.Namespace, rules: Edition) -> str | None:
+    for path in (arguments.predictions, arguments.references):
+        if path.is_dir() and arguments.output.resolve().is_relative_to(path.resolve()):
+            return f"{arguments.output}: lies in a folder that is read. Choose another output."
+    strange = [name for name in arguments.regions or () if name not in rules.regions]
+    if strange:
+        return f"{', '.join(strange)}: no region of {rules.name}, expected {', '.join(rules.regions)}. Check --regions."
+    if arguments.labels == "legacy" and 4 in rules.labels:
+        return f"{rules.name}: has a label 4 of its own, expected an edition without. Leave --labels legacy out."
+    return None
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not 1 or more")
+    return number
 
 
 def _is_writable(folder: Path) -> bool:
@@ -57,25 +105,26 @@ def _is_writable(folder: Path) -> bool:
     return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 
-def _tell(cases: Sequence["ScoredCase"], unknown: Sequence[Path], rules: Edition, output: Path) -> None:
-    """The means on stdout, what failed or was passed over on stderr."""
+def _tell(cases: Sequence["ScoredCase"], unknown: Sequence[str], rules: Edition, output: Path) -> None:
+    """The means on stdout; what failed, is odd or was passed over on stderr."""
     from bratseval.scoring import platform_names
-    from bratseval.tables import columns, summary
+    from bratseval.tables import column, columns, summary
 
-    failed = [case for case in cases if case.state == "failed"]
+    failed = [case.case for case in cases if case.state == "failed"]
+    warned = [case.case for case in cases if case.warnings]
     means = dict(zip(columns(cases, rules), summary(cases, rules)["mean"], strict=True))
     regions = sorted(rules.regions)
     width = max(map(len, platform_names(rules.name).values()))
     print(f"{rules.title} ({rules.name}): mean of {len(cases)} cases, {len(failed)} of them failed")
     print(" " * width + "".join(f"{region:>12}" for region in regions))
     for name in platform_names(rules.name).values():
-        print(f"{name:<{width}}" + "".join(f"{means[f'{name}_{region}']:>12.4f}" for region in regions))
+        print(f"{name:<{width}}" + "".join(f"{means[column(name, region, rules)]:>12.4f}" for region in regions))
     print(f"written to {output}")
-    if failed:
-        names = ", ".join(case.case for case in failed)
+    for names, told in ((failed, "failed, scored with the worst values"), (warned, "with warnings, see cases.csv")):
+        if names:
+            print(printable(f"{len(names)} {told}: {', '.join(names)}"), file=sys.stderr)
+    for entry in unknown:
         print(
-            f"{len(failed)} failed and {'has' if len(failed) == 1 else 'have'} the worst values: {names}",
+            printable(f"{entry}: answers no case of the references and was passed over. Check its name."),
             file=sys.stderr,
         )
-    for path in unknown:
-        print(f"{path}: answers no case of the references and was passed over. Check its name.", file=sys.stderr)

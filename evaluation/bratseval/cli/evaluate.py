@@ -1,0 +1,45 @@
+"""bratseval evaluate: the evaluate task of MLCube and MedPerf, with their names of the arguments."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+from bratseval.cli.codes import ENVIRONMENT, OK
+from bratseval.cli.printable import printable
+from bratseval.cli.scoring_run import cores, score_submission
+
+_VOLUMES: Final = Path("/mlcommons/volumes")  # where MedPerf mounts everything
+_PARAMETERS: Final = (_VOLUMES / "parameters/parameters_file.yaml", _VOLUMES / "parameters/parameters.yaml")
+
+
+def add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--predictions", type=Path, default=_VOLUMES / "predictions", help="default: %(default)s")
+    parser.add_argument("--labels", type=Path, default=_VOLUMES / "labels", help="references; default: %(default)s")
+    parser.add_argument("--parameters_file", type=Path, default=_mounted_parameters(), help="default: %(default)s")
+    parser.add_argument(
+        "--output_path", type=Path, default=_VOLUMES / "results/results.yaml", help="default: %(default)s"
+    )
+    parser.set_defaults(command=_evaluate)
+
+
+def _mounted_parameters() -> Path:
+    return next((path for path in _PARAMETERS if path.is_file()), _PARAMETERS[0])
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from bratseval.medperf import read_parameters, results_yaml, write_results
+
+    rules = read_parameters(arguments.parameters_file)
+    output: Path = arguments.output_path
+    if output.is_dir() or (output.exists() and not os.access(output, os.W_OK)):
+        print(f"{output}: is no file that user {os.getuid()} may write. Name a file.", file=sys.stderr)
+        return ENVIRONMENT
+    try:
+        cases, unknown = score_submission(arguments.predictions, arguments.labels, rules, jobs=cores())
+        write_results(output, results_yaml(cases, rules, unknown))
+    except OSError as error:
+        print(printable(f"{error.filename or output}: {error.strerror or error}. Check the mounts."), file=sys.stderr)
+        return ENVIRONMENT
+    return OK  # also with failed cases, which the results name: a platform takes any other code for no results at all

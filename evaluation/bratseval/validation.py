@@ -1,0 +1,103 @@
+"""What the platform itself says of an upload: its own checks, in its order, with its own words.
+
+They stop at the first file with a fault, name no file, and look neither at labels nor at
+whether all cases are there. Told beside our own check, so that nobody is surprised.
+
+Source: validate.py (2023, 2026) and validate2024.py (2024, 2025), `Edition.sources`.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, cast
+
+import nibabel as nib
+import numpy as np
+
+from bratseval.archives import NIFTI_END, Entry
+from bratseval.challenge import Edition, Geometry
+from bratseval.pairing import platform_id_of
+
+_MAX_CHARACTERS: Final = 500  # of an e-mail; the rest is cut off
+_NO_FILES: Final = "Submission must be a tarball or zipped archive containing at least one NIfTI file."
+_NOT_NIFTI: Final = "Not all files in the archive are NIfTI files (*.nii.gz)."
+_UNREADABLE: Final = "One or more predictions cannot be opened as a NIfTI file."
+_NOT_3D: Final = "One or more predictions is not a 3D image."
+_NAMES: Final = (
+    "Not all filenames in the archive follow the expected naming format. Please check the Submission Tutorial of the "
+    "task you're submitting to for more details."
+)
+_DUPLICATES: Final = "Duplicate predictions found for one or more cases."
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the platform would answer: its status, and the message it would send (at most 500 characters)."""
+
+    status: Literal["VALIDATED", "INVALID"]
+    message: str
+
+
+def platform_verdict(submission: Sequence[Entry], cases: Collection[str], edition: Edition) -> Verdict:
+    """The platform's answer to an upload of these files.
+
+    Args:
+        submission: its files, without those that are passed over; none when it is no archive.
+        cases: the ids of the cases that the platform has references of.
+    """
+    if submission:
+        reasons = [*_format_reasons(submission, edition), *_name_reasons(submission, cases, edition)]
+    else:
+        reasons = [_NO_FILES]
+    message = "\n".join(reasons)
+    if len(message) > _MAX_CHARACTERS:
+        message = message[: _MAX_CHARACTERS - 4] + "..."
+    return Verdict("INVALID" if reasons else "VALIDATED", message)
+
+
+def _format_reasons(submission: Sequence[Entry], edition: Edition) -> list[str]:
+    if not all(entry.name.endswith(NIFTI_END) for entry in submission):
+        return [_NOT_NIFTI]
+    reasons = (_file_reason(entry, edition) for entry in submission)
+    return [first] if (first := next(filter(None, reasons), None)) else []
+
+
+def _file_reason(entry: Entry, edition: Edition) -> str | None:
+    if entry.path is None:
+        return _UNREADABLE
+    try:
+        # the header alone, as there: a file that is cut short later passes
+        image = cast("nib.Nifti1Image", nib.load(entry.path))
+    except (nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError, ValueError, OSError):
+        return _UNREADABLE
+    if edition.geometry is not None:
+        return _geometry_reason(image, edition.geometry)
+    if _year(edition) >= 2025 and len(image.shape) != 3:
+        return _NOT_3D
+    return None
+
+
+def _geometry_reason(image: nib.Nifti1Image, geometry: Geometry) -> str | None:
+    size = "x".join(map(str, geometry.shape))
+    other_shape = image.shape != geometry.shape
+    if geometry.qform is None:
+        return f"One or more predictions is not a NIfTI file with dimension of {size}." if other_shape else None
+    # both had to be wrong all through the challenge of 2023; "or" came on 2024-07-26 (42f113d)
+    if other_shape and not np.array_equal(image.header.get_qform(), np.array(geometry.qform)):
+        return f"One or more predictions is not a NIfTI file with dimension of {size} or origin at [0, -239, 0]."
+    return None
+
+
+def _name_reasons(submission: Sequence[Entry], cases: Collection[str], edition: Edition) -> list[str]:
+    found = [re.search(rf"({edition.case_id})\.nii\.gz$", entry.name) for entry in submission]
+    ids = [match[1] for match in found if match]
+    if len(ids) < len(found):
+        return [_NAMES]
+    reasons = [_DUPLICATES] if len(set(ids)) < len(ids) else []
+    unknown = sorted(set(ids) - {platform_id_of(case, edition) for case in cases})
+    return reasons + ([f"Unknown scan IDs found: {', '.join(unknown)}"] if unknown else [])
+
+
+def _year(edition: Edition) -> int:
+    (year,) = re.findall(r"20\d\d", edition.name)
+    return int(year)

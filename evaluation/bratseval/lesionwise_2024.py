@@ -1,8 +1,11 @@
 """The family of 2024 and 2025: predictions are merged and filtered as well, and tissues join lesions of one another.
 
-Quirks of the official code that are kept: whole-region sensitivity, specificity and HD95
-are those of lesion numbers taken for mask values; small predictions are filtered in
-voxels; a number is only given anew when at least two pairs of lesions touch.
+Quirks of the official code that are kept: sensitivity, specificity and HD95 of whole
+regions are those of lesion numbers taken for mask values, and all whole-region values are
+those of the filtered prediction (corrected under names of their own); predictions are
+filtered in voxels, references in mm3; a typo leaves SNFH at 3 steps of dilation; lesions
+are only joined through a tissue when two pairs touch (these three are the rules as they
+were applied, and nothing is corrected).
 
 Source: BraTS-2024-Metrics metrics_{GLI,SSA,MET,PED,MEN_RT}.py.
 """
@@ -102,7 +105,7 @@ def _numbered_counts(pair: Compared, answered: NDArray[np.int64], right: NDArray
     first, first_right = (np.append(0, numbers) == 1 for numbers in (answered, right))
     shared = pair.counts.both
     if shared and max(answered.max(), right.max()) > 1:
-        shared = np.count_nonzero(first[prediction.labels] & first_right[reference.labels])
+        shared = int(np.count_nonzero(first[prediction.labels] & first_right[reference.labels]))
     ones = int(prediction.voxels[answered == 1].sum()), int(reference.voxels[right == 1].sum())
     neither = pair.total - sum(ones) + shared
     return shared, neither, neither + int(answered @ prediction.voxels) - shared

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseval.borders import touching
 from bratseval.challenge import Edition, RegionRules
 from bratseval.compared import Outline, Side
 from bratseval.lesions import Labels, Mask, parts_of, reach_of
 from bratseval.metrics import Spacing
 from bratseval.volumes import Crop, masks_of
+from bratseval.voxel_borders import touching
 
 
 @dataclass(frozen=True)

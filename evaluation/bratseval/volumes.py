@@ -82,7 +82,7 @@ def _codes(volume: NDArray[np.generic], labels: frozenset[int]) -> NDArray[np.ui
 def _codes_of(values: NDArray[np.generic], labels: frozenset[int]) -> NDArray[np.uint8]:
     codes = np.zeros(len(values), np.uint8)
     for label in range(min(labels), max(labels)):
-        codes[(values > label) & (values < label + 1)] = _BETWEEN + label
+        codes[np.greater(values, label) & np.less(values, label + 1)] = _BETWEEN + label
     for label in labels:
         codes[values == label] = label
     return codes

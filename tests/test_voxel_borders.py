@@ -5,9 +5,9 @@ import pytest
 from scipy import ndimage
 
 from boxes import mask_of
-from bratseval import borders
-from bratseval.borders import border_of, surface_dice, touching
+from bratseval import voxel_borders
 from bratseval.lesions import Mask
+from bratseval.voxel_borders import border_of, surface_dice, touching
 
 SHAPE = (14, 12, 9)
 SPACINGS = [(1.0, 1.0, 1.0), (0.5, 0.5, 0.5), (0.859375, 0.859375, 1.5), (0.25, 0.5, 1.0), (0.9, 0.9, 0.9)]
@@ -64,8 +64,8 @@ def test_look_ups_and_transform_agree() -> None:
     random = np.random.default_rng(7)
     for spacing in SPACINGS:
         one, other = (border_of(random.random(SHAPE) < 0.05) for _ in range(2))
-        looked_up = borders._within(one, other, spacing, 1.0)
-        assert looked_up == borders._within_by_transform(one, other, spacing, 1.0)
+        looked_up = voxel_borders._within(one, other, spacing, 1.0)
+        assert looked_up == voxel_borders._within_by_transform(one, other, spacing, 1.0)
 
 
 def test_surface_dice_without_a_border() -> None:

@@ -18,9 +18,9 @@ from bratseval.metrics import Spacing
 # Voxel indices of a border: (3, n), along (x, y, z).
 Border = NDArray[np.int64]
 
-# Offsets within a tolerance are looked up one by one up to this number; voxels of a fifth of a millimetre have 515
-# within 1 mm. A distance transform of the whole box takes longer than that many look-ups.
-_MOST_OFFSETS: Final = 1000
+# Offsets within a tolerance are looked up one by one if the box around them has at most this many (voxels of 0.25 mm
+# have 11^3 around 1 mm); more take longer than a distance transform of the whole box.
+_MOST_OFFSETS: Final = 2000
 # An addition of the source: keeps the division from failing, and a perfect NSD at 1 - 5e-9.
 _EPSILON: Final = 1e-8
 
@@ -41,7 +41,7 @@ def surface_dice(prediction: Border, reference: Border, spacing_mm: Spacing, tol
 
     1 when both borders are empty, 0 when one is; a perfect answer has 2 / (2 + 1e-8).
     """
-    answered, right = prediction.shape[1], reference.shape[1]
+    answered, right = int(prediction.shape[1]), int(reference.shape[1])
     if not answered or not right:
         return float(answered == right)
     near, near_back = (
@@ -56,8 +56,8 @@ def surface_dice(prediction: Border, reference: Border, spacing_mm: Spacing, tol
 def touching(border: Border, lesions: Labels, others: Labels, shift: tuple[int, int, int]) -> NDArray[np.int64]:
     """Which lesions share a face or an edge with which lesions of another region.
 
-    A voxel that touches by an edge alone has a face neighbour that touches by a face, so
-    the border is all there is to look at.
+    A voxel inside the border that touches by an edge has a face neighbour of the same
+    lesion that touches by a face, so the border is all there is to look at.
 
     Args:
         border: of the lesions.
@@ -87,7 +87,7 @@ def touching(border: Border, lesions: Labels, others: Labels, shift: tuple[int, 
 def _within(source: Border, target: Border, spacing_mm: Spacing, tolerance_mm: float) -> int:
     """How many voxels of `source` are at most the tolerance from a voxel of `target`."""
     sides = [2 * (int(tolerance_mm / edge) + 1) + 1 for edge in spacing_mm]
-    if math.prod(sides) > 2 * _MOST_OFFSETS:
+    if math.prod(sides) > _MOST_OFFSETS:
         return _within_by_transform(source, target, spacing_mm, tolerance_mm)
     offsets = _offsets(spacing_mm, tolerance_mm)
     reach = np.abs(offsets).max(axis=0)
@@ -133,4 +133,5 @@ def _offsets(spacing_mm: Spacing, tolerance_mm: float) -> NDArray[np.int64]:
     x, y, z = (offsets * np.array(spacing_mm)).T
     distances = np.sqrt((x * x + y * y) + z * z)
     order = np.argsort(distances, kind="stable")
-    return offsets[order][distances[order] <= tolerance_mm].astype(np.int64)
+    near: NDArray[np.int64] = offsets[order][distances[order] <= tolerance_mm].astype(np.int64)
+    return near

@@ -244,7 +244,12 @@ def test_a_stopped_run_writes_nothing_and_leaves_no_process(two_cases: Path, sen
             source = two_cases / place.replace(name, "BraTS-SSA-00001-000") / f"BraTS-SSA-00001-000{end}.nii.gz"
             (two_cases / place / f"{name}{end}.nii.gz").hardlink_to(source)
     running = subprocess.Popen(
-        [*PROGRAM, *line(two_cases, "--jobs", "2")], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        [*PROGRAM, *line(two_cases, "--jobs", "2")],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        # what a shell starts in the background ignores SIGINT, and so would this
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert running.stderr is not None
     assert running.stderr.readline().startswith("[1/392]")

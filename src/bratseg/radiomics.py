@@ -6,6 +6,7 @@ network or another process, and what pyradiomics logs stays unheard.
 """
 
 import logging
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -190,7 +191,9 @@ def _quiet() -> Iterator[None]:
     level = logger.level
     logger.setLevel(logging.CRITICAL + 1)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         logger.setLevel(level)
 
@@ -221,8 +224,16 @@ def _values(
         wanted = {"shape": _SHAPE, **_INTENSITY} if modality == MODALITIES[0] else _INTENSITY
         for family, names in wanted.items():
             found = families[family](image, mask, **preset.settings).execute()
-            values += [float(found[name]) for name in names.split()]
+            values += [_real(complex(found[name])) for name in names.split()]
     return values
+
+
+def _real(value: complex) -> float:
+    """A feature as a number; one that is truly complex is none.
+
+    Axes of equal length get an imaginary part of 1e-16 from numpy's eigenvalues.
+    """
+    return value.real if abs(value.imag) <= 1e-9 * abs(value) else float("nan")
 
 
 def _to_sitk(voxels: NDArray[Any], spacing_mm: tuple[float, float, float]) -> Any:

@@ -26,7 +26,7 @@ REGIONS: Final[Mapping[str, frozenset[int]]] = {
 }
 
 # The official code that scores an edition; editions of different families are never comparable.
-Family = Literal["lesionwise-2023"]
+Family = Literal["lesionwise-2023", "instances-2026"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ class Edition:
         penalty_mm: HD95 of a missed or spurious lesion, and of a missing prediction.
         case_id: pattern of the part of a file's name that tells the case.
         sources: where the numbers are from.
+        instances: the rules of the editions of family "instances-2026", None in the others.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Edition:
     penalty_mm: float
     case_id: str
     sources: tuple[str, ...]
+    instances: "InstanceRules | None" = None
 
 
 def edition(name: str) -> Edition:
@@ -96,6 +98,101 @@ def _edition_2023(name: str, title: str, *, merge_steps: int, small_mm3: float) 
     )
 
 
+# The editions scored by BraTS_evaluation, which matches components one to one (family "instances-2026").
+
+
+@dataclass(frozen=True)
+class InstanceRules:
+    """What an edition makes of components that are matched one to one.
+
+    Attributes:
+        vol_threshold_mm3: lesions of at least this volume are large and scored one by one,
+            smaller ones are only found or missed; None where an edition does not tell them apart.
+        overlap_threshold: the Dice from which a lesion counts as found in the F1 of
+            large and of small lesions; None likewise.
+        empty_is_perfect: a region that both leave empty scores Dice and NSD 1 and HD95
+            0; else NaN, which leaves it out of the mean.
+    """
+
+    vol_threshold_mm3: float | None = None
+    overlap_threshold: float | None = None
+    empty_is_perfect: bool = False
+
+
+_EVALUATION_2026: Final = "PyPI BraTS_evaluation 0.0.8 on panoptica 2.1.7, bundled configuration {}"
+_SCORED_2026: Final = "Sage-Bionetworks-Challenges/brats-infra@4d6b4b8 evaluation/segmentation/score.py"
+_UNSCORED_2026: Final = "no task of 2026 was scored by it (score.py knows MET, PED and GoAT)"
+_SCORED_2025: Final = (
+    "Sage-Bionetworks-Challenges/brats-infra@3c04557 evaluation/gandlf/score_panoptica.py (empty regions, penalty)",
+    "the panoptica configuration of 2025 was never published: that of BraTS_evaluation 0.0.8 stands in for it",
+)
+# Regions of the bundled configurations, in their order. RC, the resection cavity, is label 4.
+_GOAT_2026: Final = {"ET": {3}, "TC": {1, 3}, "WT": {1, 2, 3}}
+_METS_2026: Final = {"ET": {3}, "RC": {4}, "TC": {1, 3}, "WT": {1, 2, 3}}
+_GLI_2026: Final = {"SNFH": {2}, "ET": {3}, "NETC": {1}, "RC": {4}, "TC": {1, 3}, "WT": {1, 2, 3}}
+# PED has its own numbers since 2024: ET 1, NETC 2, CC (cyst) 3, ED 4
+_PED_2026: Final = {"ET": {1}, "NETC": {2}, "CC": {3}, "ED": {4}, "TC": {1, 2, 3}, "WT": {1, 2, 3, 4}}
+_MEN_RT_2026: Final = {"GTV": {1}}
+
+
+def _edition_2026(
+    name: str,
+    title: str,
+    regions: Mapping[str, set[int]],
+    *sources: str,
+    rules: InstanceRules = InstanceRules(),
+    penalty_mm: float = 373.0,  # sqrt(240^2 + 240^2 + 155^2) = 373.13, the diagonal of SRI24, cut; 0.0.8
+    case_id: str = r"\d{5}(?:-\d{3})?",  # 0.0.8, evaluation.py
+) -> Edition:
+    return Edition(
+        name=name,
+        title=title,
+        family="instances-2026",
+        # components are neither merged nor left out
+        regions={region: RegionRules(frozenset(labels), 0, 0.0) for region, labels in regions.items()},
+        penalty_mm=penalty_mm,
+        case_id=case_id,
+        sources=sources,
+        instances=rules,
+    )
+
+
+def _editions_2026() -> tuple[Edition, ...]:
+    unscored = _UNSCORED_2026
+    # score.py: "--vol_threshold 27 --overlap_threshold 0.2" (the package's own defaults are 20 and 0.1)
+    mets = InstanceRules(vol_threshold_mm3=27.0, overlap_threshold=0.2)
+    return (
+        _edition_2026(
+            "met-2025",
+            "BraTS 2025 Metastases",
+            _METS_2026,
+            *_SCORED_2025,
+            rules=InstanceRules(empty_is_perfect=True),
+            penalty_mm=374.0,  # score_panoptica.py, for infinite HD95 and for missing cases
+            case_id=r"\d{4,5}-\d{1,3}",  # score_panoptica.py, --subject_id_pattern
+        ),
+        _edition_2026("met-2026", "BraTS 2026 Metastases", _METS_2026, _of("mets"), _SCORED_2026, rules=mets),
+        _edition_2026("ped-2026", "BraTS 2026 Pediatrics", _PED_2026, _of("ped"), _SCORED_2026),
+        _edition_2026("goat-2026", "BraTS 2026 Generalizability", _GOAT_2026, _of("GoAT"), _SCORED_2026),
+        _edition_2026(
+            "gli-2026", "BraTS Adult Glioma after treatment, evaluator of 2026", _GLI_2026, _of("gli"), unscored
+        ),
+        _edition_2026("men-2026", "BraTS Meningioma, evaluator of 2026", _GOAT_2026, _of("MenPre"), unscored),
+        _edition_2026(
+            "men-rt-2026",
+            "BraTS Meningioma Radiotherapy, evaluator of 2026",
+            _MEN_RT_2026,
+            _of("MenRT"),
+            unscored,
+            case_id=r"\d{4}-\d{1,3}",  # 0.0.9; 0.0.8 finds no case of this challenge's names
+        ),
+    )
+
+
+def _of(configuration: str) -> str:
+    return _EVALUATION_2026.format(configuration)
+
+
 EDITIONS: Final[Mapping[str, Edition]] = {
     entry.name: entry
     for entry in (
@@ -108,5 +205,6 @@ EDITIONS: Final[Mapping[str, Edition]] = {
         _edition_2023("men-2023", "BraTS 2023 Meningioma", merge_steps=1, small_mm3=50.0),
         # "MET: 1x1x1mm dilation and minimum 2 voxels"
         _edition_2023("met-2023", "BraTS 2023 Metastases", merge_steps=1, small_mm3=2.0),
+        *_editions_2026(),
     )
 }

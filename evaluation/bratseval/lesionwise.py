@@ -50,6 +50,7 @@ class Lesion:
         centroid_voxels: mean voxel indices along (x, y, z), in the whole volume.
         dice: against the union of the components that touch the lesion's reach; 0 when missed or spurious.
         hd95_mm: of the same; the edition's penalty when missed or spurious.
+        nsd: of the same, in the families that measure it; 0 when missed or spurious.
     """
 
     region: str
@@ -60,6 +61,7 @@ class Lesion:
     centroid_voxels: tuple[float, float, float]
     dice: float
     hd95_mm: float
+    nsd: float = float("nan")
 
 
 @dataclass(frozen=True)

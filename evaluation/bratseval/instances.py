@@ -1,0 +1,183 @@
+"""Which predicted component answers which lesion, one to one, and how well: panoptica's matching and measures.
+
+Volumes here are turned to (z, y, x), as SimpleITK hands them to the official code: the
+numbers of lesions, the order of its sums and one fault depend on it. The fault: voxel
+edges (x, y, z) are laid on axes (z, y, x). It is kept in the official measures; the
+right ones stand beside them.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from bratseval.borders import Borders, Pool, border_of, is_lattice, pools, pools_by_transform
+from bratseval.lesions import Labels, Mask, Parts, match_lesions, parts_of, reach_of
+from bratseval.metrics import Counts, Spacing, count, dice
+
+# Bundled configurations of BraTS_evaluation 0.0.8: MaxBipartiteMatching on DSC; a pair below this never matches.
+MATCHING_DICE: Final = 0.000001
+# panoptica measures whole masks without spacing, so their NSD has this tolerance in voxels (coincident borders).
+WHOLE_TOLERANCE_VOXELS: Final = 0.5
+# Tolerance of the right NSD of whole masks: that of the final ranking of GoAT 2026 (synapse.org thread 14186).
+WHOLE_TOLERANCE_MM: Final = 1.0
+
+
+@dataclass(frozen=True)
+class Measures:
+    """How well one mask answers another: Dice, pooled HD95 and voxel-border NSD."""
+
+    dice: float
+    hd95: float
+    nsd: float
+
+
+NOTHING_TO_MEASURE: Final = Measures(float("nan"), float("nan"), float("nan"))
+NOTHING_IN_COMMON: Final = Measures(0.0, float("inf"), 0.0)
+
+
+@dataclass(frozen=True)
+class Instances:
+    """The lesions and components of one region of a case.
+
+    Attributes:
+        reference, prediction: the parts of each, axes (z, y, x), numbered as a scan with x fastest meets them.
+        partner: (reference.count,), the number of the component that answers lesion n at n - 1; 0 if none does.
+        official: the measures of each lesion that has a partner, by its number; mm, edges on the wrong axes.
+        right: the same with the edges on their own axes.
+        whole: of the whole masks in voxels. Officially nothing in common as soon as no
+            lesion has a partner, NaN when both masks are empty.
+        whole_mm: of the whole masks in mm, NSD within 1 mm.
+    """
+
+    reference: Parts
+    prediction: Parts
+    partner: NDArray[np.int64]
+    official: dict[int, Measures]
+    right: dict[int, Measures]
+    whole: Measures
+    whole_mm: Measures
+
+
+def measure(prediction: Mask, reference: Mask, spacing_mm: Spacing) -> Instances:
+    """Match and measure two masks.
+
+    Args:
+        prediction, reference: (z, y, x), of one shape; nothing lies outside them.
+        spacing_mm: voxel edges along (x, y, z).
+    """
+    right, answered = (parts_of(*reach_of(mask, merge_steps=0)) for mask in (reference, prediction))
+    partner, dices = _match(right, answered)
+    counts = count(prediction, reference)
+    borders = _flat_border(reference), _flat_border(prediction)
+    matched = np.flatnonzero(partner) + 1
+    whole, whole_mm, pool = NOTHING_TO_MEASURE, NOTHING_TO_MEASURE, None
+    if right.count and answered.count:
+        pool, whole_mm = _whole(borders, reference.shape, counts, spacing_mm)
+        whole = NOTHING_IN_COMMON
+        if len(matched):
+            whole = Measures(dice(counts), pool.hd95(), pool.nsd(WHOLE_TOLERANCE_VOXELS))
+    elif right.count or answered.count:
+        whole = whole_mm = NOTHING_IN_COMMON
+    official, on_right_axes = _of_pairs(right, answered, partner, borders, spacing_mm, pool)
+    scored = [
+        {int(n): Measures(dices[n], *far) for n, far in zip(matched, side, strict=True)}
+        for side in (official, on_right_axes)
+    ]
+    return Instances(right, answered, partner, scored[0], scored[1], whole, whole_mm)
+
+
+def _match(reference: Parts, prediction: Parts) -> tuple[NDArray[np.int64], dict[int, float]]:
+    """The partner of each lesion, and the Dice of each that has one, by number."""
+    partner = np.zeros(reference.count, np.int64)
+    dices: dict[int, float] = {}
+    if reference.count == 0 or prediction.count == 0:
+        return partner, dices
+    found = match_lesions(reference.labels, reference.labels, prediction.labels)
+    sizes = reference.voxels[found.lesion - 1] + prediction.voxels[found.component - 1]
+    overlap = 2.0 * found.shared_voxels / sizes
+    chosen = overlap >= MATCHING_DICE
+    # what does not overlap costs a little more than 1, the dearest that an overlap can be
+    cost = np.full((reference.count, prediction.count), 1.0 + 1e-6)
+    cost[found.lesion[chosen] - 1, found.component[chosen] - 1] = 1.0 - overlap[chosen]
+    for lesion, component in zip(*linear_sum_assignment(cost), strict=True):
+        if cost[lesion, component] < 1.0:
+            partner[lesion] = component + 1
+    own = partner[found.lesion - 1] == found.component
+    dices.update(zip(found.lesion[own].tolist(), overlap[own].tolist(), strict=True))
+    return partner, dices
+
+
+_FlatBorder = NDArray[np.int64]
+
+
+def _flat_border(mask: Mask) -> _FlatBorder:
+    return np.flatnonzero(border_of(mask))
+
+
+def _borders(flat: _FlatBorder, shape: tuple[int, ...], part: NDArray[np.int64]) -> Borders:
+    own = part != 0
+    return Borders(np.stack(np.unravel_index(flat[own], shape), axis=1).astype(np.int64), part[own])
+
+
+def _whole(
+    flat: tuple[_FlatBorder, _FlatBorder], shape: tuple[int, ...], counts: Counts, spacing_mm: Spacing
+) -> tuple[Pool, Measures]:
+    """The distances of the whole masks in voxels, and their measures in mm."""
+    borders = [_borders(border, shape, np.ones(len(border), np.int64)) for border in flat]
+    x, y, z = spacing_mm
+    tolerance = max(1.0, WHOLE_TOLERANCE_MM / x) if x == y == z else 1.0
+    (pool,) = pools(borders[0], borders[1], (1.0, 1.0, 1.0), count=1, tolerance=tolerance)
+    if x == y == z:
+        pool_mm = Pool(pool.first * x, pool.second * x)
+    else:
+        (pool_mm,) = pools(borders[0], borders[1], (z, y, x), count=1, tolerance=WHOLE_TOLERANCE_MM)
+    return pool, Measures(dice(counts), pool_mm.hd95(), pool_mm.nsd(WHOLE_TOLERANCE_MM))
+
+
+_Far = list[tuple[float, float]]  # HD95 and NSD of pairs
+
+
+def _of_pairs(
+    reference: Parts,
+    prediction: Parts,
+    partner: NDArray[np.int64],
+    flat: tuple[_FlatBorder, _FlatBorder],
+    spacing_mm: Spacing,
+    whole: Pool | None,
+) -> tuple[_Far, _Far]:
+    """HD95 and NSD of the matched pairs, with the edges on the official axes and on the right ones."""
+    x, y, z = spacing_mm
+    matched = np.flatnonzero(partner) + 1
+    if len(matched) == 0:
+        return [], []
+    if whole is not None and is_lattice(spacing_mm) and reference.count == prediction.count == 1:
+        alone = _far([Pool(whole.first * x, whole.second * x)], spacing_mm)
+        return alone, alone
+    numbers = np.arange(1, len(matched) + 1)
+    pair_of_lesion, pair_of_component = (
+        np.zeros(reference.count + 1, np.int64),
+        np.zeros(prediction.count + 1, np.int64),
+    )
+    pair_of_lesion[matched], pair_of_component[partner[matched - 1]] = numbers, numbers
+    first = _borders(flat[0], reference.labels.shape, _parts_at(reference.labels, flat[0], pair_of_lesion))
+    second = _borders(flat[1], prediction.labels.shape, _parts_at(prediction.labels, flat[1], pair_of_component))
+    if is_lattice(spacing_mm):
+        lattice = _far(pools(first, second, spacing_mm, count=len(matched), tolerance=x), spacing_mm)
+        return lattice, lattice
+    # the official axes: the edge along x on the first axis, which is z
+    official = _far(pools_by_transform(first, second, (x, y, z), count=len(matched)), spacing_mm)
+    if x == z:
+        return official, official
+    return official, _far(pools(first, second, (z, y, x), count=len(matched), tolerance=min(spacing_mm)), spacing_mm)
+
+
+def _parts_at(labels: Labels, flat: _FlatBorder, pair_of: NDArray[np.int64]) -> NDArray[np.int64]:
+    pairs: NDArray[np.int64] = pair_of[labels.ravel()[flat]]
+    return pairs
+
+
+def _far(found: list[Pool], spacing_mm: Spacing) -> _Far:
+    return [(pool.hd95(), pool.nsd(min(spacing_mm))) for pool in found]

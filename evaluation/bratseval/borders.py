@@ -146,7 +146,7 @@ class _Search:
             index, wanted = self._index[side][left], self._sides[side].part[left]
             hit = np.zeros(len(left), np.bool_)
             for step in steps:
-                hit |= there[index + step] == wanted
+                hit |= there.take(index + step) == wanted
             self._found(side, left[hit], level)
             self._left[side] = left[~hit]
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from bratseval.borders import Borders, Pool, border_of, is_lattice, pools, pools_by_transform
-from bratseval.lesions import Labels, Mask, Parts, match_lesions, parts_of, reach_of
+from bratseval.lesions import Labels, Mask, Parts, parts_in_scan_order
 from bratseval.metrics import Counts, Spacing, count, dice
 
 # Bundled configurations of BraTS_evaluation 0.0.8: MaxBipartiteMatching on DSC; a pair below this never matches.
@@ -68,8 +68,8 @@ def measure(prediction: Mask, reference: Mask, spacing_mm: Spacing) -> Instances
         prediction, reference: (z, y, x), of one shape; nothing lies outside them.
         spacing_mm: voxel edges along (x, y, z).
     """
-    right, answered = (parts_of(*reach_of(mask, merge_steps=0)) for mask in (reference, prediction))
-    partner, dices = _match(right, answered)
+    right, answered = parts_in_scan_order(reference), parts_in_scan_order(prediction)
+    partner, dices = _match(right, answered, reference & prediction)
     counts = count(prediction, reference)
     borders = _flat_border(reference), _flat_border(prediction)
     matched = np.flatnonzero(partner) + 1
@@ -89,25 +89,23 @@ def measure(prediction: Mask, reference: Mask, spacing_mm: Spacing) -> Instances
     return Instances(right, answered, partner, scored[0], scored[1], whole, whole_mm)
 
 
-def _match(reference: Parts, prediction: Parts) -> tuple[NDArray[np.int64], dict[int, float]]:
-    """The partner of each lesion, and the Dice of each that has one, by number."""
+def _match(reference: Parts, prediction: Parts, shared: Mask) -> tuple[NDArray[np.int64], dict[int, float]]:
+    """The partner of each lesion, and the Dice of each that has one, by number; `shared` is where both masks are."""
     partner = np.zeros(reference.count, np.int64)
-    dices: dict[int, float] = {}
     if reference.count == 0 or prediction.count == 0:
-        return partner, dices
-    found = match_lesions(reference.labels, reference.labels, prediction.labels)
-    sizes = reference.voxels[found.lesion - 1] + prediction.voxels[found.component - 1]
-    overlap = 2.0 * found.shared_voxels / sizes
-    chosen = overlap >= MATCHING_DICE
+        return partner, {}
+    at = np.flatnonzero(shared)
+    lesion, component = (parts.labels.ravel()[at].astype(np.int64) - 1 for parts in (reference, prediction))
+    shape = reference.count, prediction.count
+    overlap = np.bincount(lesion * prediction.count + component, minlength=shape[0] * shape[1]).reshape(shape)
+    dices = 2.0 * overlap / (reference.voxels[:, None] + prediction.voxels[None, :])
     # what does not overlap costs a little more than 1, the dearest that an overlap can be
-    cost = np.full((reference.count, prediction.count), 1.0 + 1e-6)
-    cost[found.lesion[chosen] - 1, found.component[chosen] - 1] = 1.0 - overlap[chosen]
-    for lesion, component in zip(*linear_sum_assignment(cost), strict=True):
-        if cost[lesion, component] < 1.0:
-            partner[lesion] = component + 1
-    own = partner[found.lesion - 1] == found.component
-    dices.update(zip(found.lesion[own].tolist(), overlap[own].tolist(), strict=True))
-    return partner, dices
+    cost = np.where(dices >= MATCHING_DICE, 1.0 - dices, 1.0 + 1e-6)
+    lesions, components = linear_sum_assignment(cost)
+    valid = cost[lesions, components] < 1.0
+    lesions, components = lesions[valid], components[valid]
+    partner[lesions] = components + 1
+    return partner, {int(n) + 1: float(dices[n, m]) for n, m in zip(lesions, components, strict=True)}
 
 
 _FlatBorder = NDArray[np.int64]

@@ -105,7 +105,8 @@ def _rules(edition: Edition) -> InstanceRules:
 
 
 def _names(rules: InstanceRules) -> tuple[str, ...]:
-    return _SEG if rules.vol_threshold_mm3 is None else (*_SEG, *_METS)
+    # in the order of the platform's CSV; what `mets` does not write stands last
+    return _SEG if rules.vol_threshold_mm3 is None else (*_SEG[:4], *_METS, *_SEG[4:])
 
 
 def _corrected_names(rules: InstanceRules) -> tuple[str, ...]:

@@ -46,7 +46,6 @@ def test_a_fair_pair_is_scored() -> None:
         ),
         ({"reference": labels_of(SHAPE, (2, 5, 2, 5, 2, 5, 4))}, "the reference holds label 4"),
         ({"prediction": np.full(SHAPE, -1, np.int16)}, "the prediction holds -1, expected no negative value"),
-        ({"prediction": np.full(SHAPE, np.nan)}, "the prediction holds NaN or infinity"),
     ],
 )
 def test_a_refusal_says_what_is_wrong(wrong: dict[str, Any], reason: str) -> None:
@@ -79,3 +78,9 @@ def test_label_4_is_refused_where_no_region_has_it_and_no_where_else() -> None:
 def test_fractions_are_cut_off_before_they_are_judged() -> None:
     assert told(prediction=np.full(SHAPE, 3.9999)) is None
     assert "label 4" in (told(prediction=np.full(SHAPE, 4.0)) or "")
+    assert "holds -0.5" in (told(prediction=np.full(SHAPE, -0.5)) or "")
+
+
+def test_nan_and_infinity_become_background_and_are_not_refused() -> None:
+    assert told(prediction=np.full(SHAPE, np.nan)) is None
+    assert told(prediction=np.full(SHAPE, np.inf)) is None

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from bratseval.borders import Borders, Pool, border_of, is_lattice, pools, pools_by_transform
-from bratseval.lesions import Labels, Mask, Parts, parts_in_scan_order
-from bratseval.metrics import Counts, Spacing, count, dice
+from bratseval.lesions import Mask, Parts, parts_in_scan_order
+from bratseval.metrics import Spacing, count, dice
 
 # Bundled configurations of BraTS_evaluation 0.0.8: MaxBipartiteMatching on DSC; a pair below this never matches.
 MATCHING_DICE: Final = 0.000001
@@ -68,25 +68,25 @@ def measure(prediction: Mask, reference: Mask, spacing_mm: Spacing) -> Instances
         prediction, reference: (z, y, x), of one shape; nothing lies outside them.
         spacing_mm: voxel edges along (x, y, z).
     """
-    right, answered = parts_in_scan_order(reference), parts_in_scan_order(prediction)
-    partner, dices = _match(right, answered, reference & prediction)
-    counts = count(prediction, reference)
+    lesions, components = parts_in_scan_order(reference), parts_in_scan_order(prediction)
+    partner, dices = _match(lesions, components, reference & prediction)
     borders = _flat_border(reference), _flat_border(prediction)
-    matched = np.flatnonzero(partner) + 1
     whole, whole_mm, pool = NOTHING_TO_MEASURE, NOTHING_TO_MEASURE, None
-    if right.count and answered.count:
-        pool, whole_mm = _whole(borders, reference.shape, counts, spacing_mm)
-        whole = NOTHING_IN_COMMON
-        if len(matched):
-            whole = Measures(dice(counts), pool.hd95(), pool.nsd(WHOLE_TOLERANCE_VOXELS))
-    elif right.count or answered.count:
+    if lesions.count and components.count:
+        overlap = dice(count(prediction, reference))
+        pool, pool_mm = _whole(borders, reference.shape, spacing_mm)
+        whole_mm = Measures(overlap, pool_mm.hd95(), pool_mm.nsd(WHOLE_TOLERANCE_MM))
+        whole = Measures(overlap, pool.hd95(), pool.nsd(WHOLE_TOLERANCE_VOXELS)) if dices else NOTHING_IN_COMMON
+    elif lesions.count or components.count:
         whole = whole_mm = NOTHING_IN_COMMON
-    official, on_right_axes = _of_pairs(right, answered, partner, borders, spacing_mm, pool)
-    scored = [
-        {int(n): Measures(dices[n], *far) for n, far in zip(matched, side, strict=True)}
-        for side in (official, on_right_axes)
-    ]
-    return Instances(right, answered, partner, scored[0], scored[1], whole, whole_mm)
+    official, right = [], []
+    if pool is not None and len(dices) == lesions.count == components.count == 1 and is_lattice(spacing_mm):
+        # the only pair is the whole
+        official = right = _far([Pool(pool.first * spacing_mm[0], pool.second * spacing_mm[0])], spacing_mm)
+    elif dices:
+        official, right = _of_pairs(*_pair_borders(lesions, components, partner, borders), len(dices), spacing_mm)
+    scored = [{n: Measures(dices[n], *far) for n, far in zip(dices, side, strict=True)} for side in (official, right)]
+    return Instances(lesions, components, partner, scored[0], scored[1], whole, whole_mm)
 
 
 def _match(reference: Parts, prediction: Parts, shared: Mask) -> tuple[NDArray[np.int64], dict[int, float]]:
@@ -120,61 +120,48 @@ def _borders(flat: _FlatBorder, shape: tuple[int, ...], part: NDArray[np.int64])
     return Borders(np.stack(np.unravel_index(flat[own], shape), axis=1).astype(np.int64), part[own])
 
 
-def _whole(
-    flat: tuple[_FlatBorder, _FlatBorder], shape: tuple[int, ...], counts: Counts, spacing_mm: Spacing
-) -> tuple[Pool, Measures]:
-    """The distances of the whole masks in voxels, and their measures in mm."""
-    borders = [_borders(border, shape, np.ones(len(border), np.int64)) for border in flat]
+def _whole(flat: tuple[_FlatBorder, _FlatBorder], shape: tuple[int, ...], spacing_mm: Spacing) -> tuple[Pool, Pool]:
+    """The distances of the whole masks, in voxels and in mm."""
+    reference, prediction = (_borders(border, shape, np.ones(len(border), np.int64)) for border in flat)
     x, y, z = spacing_mm
+    # one voxel, too, so that the pool serves the only pair of a lattice as well
     tolerance = max(1.0, WHOLE_TOLERANCE_MM / x) if x == y == z else 1.0
-    (pool,) = pools(borders[0], borders[1], (1.0, 1.0, 1.0), count=1, tolerance=tolerance)
+    (pool,) = pools(reference, prediction, (1.0, 1.0, 1.0), count=1, tolerance=tolerance)
     if x == y == z:
-        pool_mm = Pool(pool.first * x, pool.second * x)
-    else:
-        (pool_mm,) = pools(borders[0], borders[1], (z, y, x), count=1, tolerance=WHOLE_TOLERANCE_MM)
-    return pool, Measures(dice(counts), pool_mm.hd95(), pool_mm.nsd(WHOLE_TOLERANCE_MM))
+        return pool, Pool(pool.first * x, pool.second * x)
+    (pool_mm,) = pools(reference, prediction, (z, y, x), count=1, tolerance=WHOLE_TOLERANCE_MM)
+    return pool, pool_mm
+
+
+def _pair_borders(
+    reference: Parts, prediction: Parts, partner: NDArray[np.int64], flat: tuple[_FlatBorder, _FlatBorder]
+) -> tuple[Borders, Borders]:
+    """The borders of matched lesions and of their partners, both numbered by pair."""
+    matched = np.flatnonzero(partner) + 1
+    pair_of_lesion = np.zeros(reference.count + 1, np.int64)
+    pair_of_component = np.zeros(prediction.count + 1, np.int64)
+    pair_of_lesion[matched] = pair_of_component[partner[matched - 1]] = np.arange(1, len(matched) + 1)
+    sides = zip((reference, prediction), flat, (pair_of_lesion, pair_of_component), strict=True)
+    first, second = (
+        _borders(border, parts.labels.shape, pair_of[parts.labels.ravel()[border]]) for parts, border, pair_of in sides
+    )
+    return first, second
 
 
 _Far = list[tuple[float, float]]  # HD95 and NSD of pairs
 
 
-def _of_pairs(
-    reference: Parts,
-    prediction: Parts,
-    partner: NDArray[np.int64],
-    flat: tuple[_FlatBorder, _FlatBorder],
-    spacing_mm: Spacing,
-    whole: Pool | None,
-) -> tuple[_Far, _Far]:
-    """HD95 and NSD of the matched pairs, with the edges on the official axes and on the right ones."""
+def _of_pairs(first: Borders, second: Borders, pairs: int, spacing_mm: Spacing) -> tuple[_Far, _Far]:
+    """HD95 and NSD of matched pairs, with the edges on the official axes and on the right ones."""
     x, y, z = spacing_mm
-    matched = np.flatnonzero(partner) + 1
-    if len(matched) == 0:
-        return [], []
-    if whole is not None and is_lattice(spacing_mm) and reference.count == prediction.count == 1:
-        alone = _far([Pool(whole.first * x, whole.second * x)], spacing_mm)
-        return alone, alone
-    numbers = np.arange(1, len(matched) + 1)
-    pair_of_lesion, pair_of_component = (
-        np.zeros(reference.count + 1, np.int64),
-        np.zeros(prediction.count + 1, np.int64),
-    )
-    pair_of_lesion[matched], pair_of_component[partner[matched - 1]] = numbers, numbers
-    first = _borders(flat[0], reference.labels.shape, _parts_at(reference.labels, flat[0], pair_of_lesion))
-    second = _borders(flat[1], prediction.labels.shape, _parts_at(prediction.labels, flat[1], pair_of_component))
     if is_lattice(spacing_mm):
-        lattice = _far(pools(first, second, spacing_mm, count=len(matched), tolerance=x), spacing_mm)
+        lattice = _far(pools(first, second, spacing_mm, count=pairs, tolerance=x), spacing_mm)
         return lattice, lattice
     # the official axes: the edge along x on the first axis, which is z
-    official = _far(pools_by_transform(first, second, (x, y, z), count=len(matched)), spacing_mm)
+    official = _far(pools_by_transform(first, second, (x, y, z), count=pairs), spacing_mm)
     if x == z:
         return official, official
-    return official, _far(pools(first, second, (z, y, x), count=len(matched), tolerance=min(spacing_mm)), spacing_mm)
-
-
-def _parts_at(labels: Labels, flat: _FlatBorder, pair_of: NDArray[np.int64]) -> NDArray[np.int64]:
-    pairs: NDArray[np.int64] = pair_of[labels.ravel()[flat]]
-    return pairs
+    return official, _far(pools(first, second, (z, y, x), count=pairs, tolerance=min(spacing_mm)), spacing_mm)
 
 
 def _far(found: list[Pool], spacing_mm: Spacing) -> _Far:

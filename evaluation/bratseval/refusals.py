@@ -57,8 +57,7 @@ def _geometry(prediction: Grid, reference: Grid) -> str | None:
 
 def _values(side: str, volume: NDArray[np.generic], edition: Edition) -> str | None:
     found = np.unique(volume)
-    if not np.isfinite(found).all():
-        return f"the {side} holds NaN or infinity, expected labels. Save integer labels."
+    found = found[~np.isnan(found) & (found != np.inf)]  # both become 0 when the official code casts them
     if (found < 0).any():
         return f"the {side} holds {found.min():g}, expected no negative value. Save labels from 0 on."
     known = {0}.union(*(rules.labels for rules in edition.regions.values()))

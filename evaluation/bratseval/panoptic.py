@@ -119,7 +119,8 @@ def _cut(labels: NDArray[np.generic]) -> NDArray[np.uint8]:
     if labels.dtype == np.uint8:
         return labels.astype(np.uint8, copy=False)
     if labels.size and not (labels.min() >= 0 and labels.max() < 256):  # NaN is neither
-        labels = np.where((labels > 0) & (labels < 256), labels, 0)
+        values = labels.astype(np.float64)
+        return np.where((values > 0) & (values < 256), values, 0).astype(np.uint8)
     return labels.astype(np.uint8)
 
 
@@ -130,9 +131,8 @@ def _score_region(
     found = measure(inside.prediction.view(np.bool_), inside.reference.view(np.bool_), spacing_mm)
     corner = tuple(outer + inner for outer, inner in zip(pair.corner, inside.corner, strict=True))
     rows = _lesion_rows(region, found, corner, spacing_mm, rules, penalty_mm)
-    official, corrected = _counts(found), {}
-    official |= dict(zip((DICE, NSD, HD95), _whole(found.whole, rules, penalty_mm), strict=True))
-    corrected |= dict(zip((NSD_1MM, HD95_MM), _whole(found.whole_mm, rules, penalty_mm)[1:], strict=True))
+    official = _counts(found) | dict(zip((DICE, NSD, HD95), _whole(found.whole, rules, penalty_mm), strict=True))
+    corrected = dict(zip((NSD_1MM, HD95_MM), _whole(found.whole_mm, rules, penalty_mm)[1:], strict=True))
     if rules.vol_threshold_mm3 is not None and rules.overlap_threshold is not None:
         spurious = int(official[FP])
         large = [row for row in rows if row.counted and row.outcome != "spurious"]
@@ -146,7 +146,8 @@ def _score_region(
 
 
 def _inside(volume: NDArray[np.uint8], labels: frozenset[int]) -> NDArray[np.uint8]:
-    return reduce(np.bitwise_or, [volume == label for label in sorted(labels)]).view(np.uint8)
+    inside: NDArray[np.bool_] = reduce(np.bitwise_or, [volume == label for label in sorted(labels)])
+    return inside.view(np.uint8)
 
 
 def _counts(found: Instances) -> dict[str, float]:

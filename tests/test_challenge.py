@@ -7,12 +7,13 @@ import pytest
 from bratseval.challenge import EDITIONS, LABEL_NAMES, Edition, edition
 from bratseval.errors import InputError
 
-# Challenges of each year on the platform; MEN became MEN-RT in 2024 and came back beside it in 2025.
+# Challenges of each year on the platform; MEN became MEN-RT in 2024 and came back beside it in 2025. The evaluator of
+# 2026 has rules for GLI, MEN and MEN-RT too, which no task of that year used.
 CHALLENGES = {
     2023: {"gli", "ssa", "ped", "men", "met"},
     2024: {"gli", "ssa", "ped", "men-rt", "met"},
     2025: {"gli", "ssa", "ped", "men", "men-rt", "met"},
-    2026: {"ped", "met", "goat"},
+    2026: {"ped", "met", "goat", "gli", "men", "men-rt"},
 }
 ALL = [pytest.param(entry, id=name) for name, entry in EDITIONS.items()]
 
@@ -94,7 +95,8 @@ def test_numbers_of_the_announcements_and_scripts() -> None:
     assert numbers("men-2025", "TC") == (1, 50.0, 374.0, None)
     instances = edition("met-2026").instances
     assert instances is not None
-    assert (instances.vol_threshold_mm3, instances.overlap_threshold, instances.penalty_mm) == (27.0, 0.2, 373.0)
+    assert (instances.vol_threshold_mm3, instances.overlap_threshold) == (27.0, 0.2)
+    assert edition("met-2026").penalty_mm == 373.0
 
 
 def test_the_penalty_is_a_number_or_the_diagonal_in_voxels() -> None:

@@ -145,7 +145,8 @@ def test_info_is_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 SLOW_RUN = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in its background ignores it
 from pathlib import Path
 import bratseg.loading
 from contextlib import contextmanager

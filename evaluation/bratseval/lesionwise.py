@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 import numpy as np
 
+from bratseval.challenge import Edition
 from bratseval.compared import Compared
 from bratseval.lesions import Parts
 from bratseval.metrics import Counts, Spacing, dice
@@ -62,6 +63,7 @@ class Lesion:
         dice: against the union of the predictions that touch the lesion's reach; 0 when missed or spurious.
         hd95_mm: of the same; the edition's penalty when missed or spurious.
         nsd_at_half_mm, nsd_at_1_mm: of the same; 0 when missed or spurious, NaN in editions without NSD.
+        nsd: of the same, in the families that measure it; 0 when missed or spurious.
     """
 
     region: str
@@ -74,6 +76,7 @@ class Lesion:
     hd95_mm: float
     nsd_at_half_mm: float = float("nan")
     nsd_at_1_mm: float = float("nan")
+    nsd: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,11 @@ class Scored:
     regions: Mapping[str, Mapping[str, float]]
     lesions: tuple[Lesion, ...]
     corrected: Mapping[str, Mapping[str, float]]
+
+
+def platform_names(edition: Edition) -> Mapping[str, str]:
+    """PLATFORM_NAMES without NSD where an edition has none."""
+    return {key: name for key, name in PLATFORM_NAMES.items() if "NSD" not in key or edition.nsd_tolerances_mm}
 
 
 def volume_mm3(voxels: int, spacing_mm: Spacing) -> float:

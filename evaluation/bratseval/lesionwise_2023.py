@@ -13,13 +13,13 @@ from bratseval.lesionwise import (
     DICE,
     HD95,
     NSD,
-    PLATFORM_NAMES,
     SENSITIVITY,
     SPECIFICITY,
     VOLUME,
     Lesion,
     Scored,
     lesion_values,
+    platform_names,
     rows_of,
     volume_mm3,
     worst,
@@ -27,7 +27,7 @@ from bratseval.lesionwise import (
 from bratseval.metrics import Spacing, dice, sensitivity, specificity
 from bratseval.volumes import Crop, crop, masks_of
 
-__all__ = ["PLATFORM_NAMES", "score", "worst"]
+__all__ = ["platform_names", "score", "worst"]
 
 
 def score(

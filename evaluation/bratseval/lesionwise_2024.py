@@ -23,13 +23,13 @@ from bratseval.lesionwise import (
     DICE,
     HD95,
     NSD,
-    PLATFORM_NAMES,
     SENSITIVITY,
     SPECIFICITY,
     VOLUME,
     Lesion,
     Scored,
     lesion_values,
+    platform_names,
     rows_of,
     volume_mm3,
     worst,
@@ -38,7 +38,7 @@ from bratseval.merged import merge
 from bratseval.metrics import Spacing, dice, robust_hausdorff_mm, sensitivity, specificity, surface_of
 from bratseval.volumes import crop
 
-__all__ = ["PLATFORM_NAMES", "score", "worst"]
+__all__ = ["platform_names", "score", "worst"]
 
 # Of the whole region as predicted, without lesion numbers and without the filter: what the Legacy values mean to be.
 WHOLE_DICE: Final = "Whole_Dice"

@@ -7,9 +7,8 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseval import lesionwise_2023, lesionwise_2024
+from bratseval import lesionwise_2023, lesionwise_2024, panoptic
 from bratseval.challenge import EDITIONS, Edition, Family
-from bratseval.errors import InputError
 from bratseval.lesionwise import Lesion, Scored
 from bratseval.metrics import Spacing
 
@@ -35,9 +34,8 @@ class CaseScore:
 class _Rules(Protocol):
     """What a family's module offers."""
 
-    @property
-    def PLATFORM_NAMES(self) -> Mapping[str, str]:  # noqa: N802 - a constant of a module
-        """The platform's column name of each official value, in the order of its tables."""
+    def platform_names(self, edition: Edition) -> Mapping[str, str]:
+        """The platform's column name of each official value of an edition, in the order of its tables."""
 
     def score(
         self,
@@ -52,7 +50,11 @@ class _Rules(Protocol):
         """The worst of each value, official or corrected; numbers of lesions and volumes stay."""
 
 
-_RULES: Final[Mapping[Family, _Rules]] = {"lesionwise-2023": lesionwise_2023, "lesionwise-2024": lesionwise_2024}
+_RULES: Final[Mapping[Family, _Rules]] = {
+    "lesionwise-2023": lesionwise_2023,
+    "lesionwise-2024": lesionwise_2024,
+    "instances-2026": panoptic,
+}
 
 
 def platform_names(edition: str) -> Mapping[str, str]:
@@ -62,8 +64,7 @@ def platform_names(edition: str) -> Mapping[str, str]:
         KeyError: there is no edition of that name.
     """
     rules = EDITIONS[edition]
-    names = _RULES[rules.family].PLATFORM_NAMES
-    return {key: name for key, name in names.items() if "NSD" not in key or rules.nsd_tolerances_mm}
+    return _RULES[rules.family].platform_names(rules)
 
 
 def score_case(
@@ -90,14 +91,13 @@ def score_case(
 
     Raises:
         ValueError: the shapes differ, or are not 3-D.
-        InputError: the edition's rules are not built in.
     """
     if prediction.shape != reference.shape or prediction.ndim != 3:
         raise ValueError(
             f"prediction and reference have shapes {prediction.shape} and {reference.shape}, expected one 3-D shape"
         )
     spacing_mm = (float(spacing_mm[0]), float(spacing_mm[1]), float(spacing_mm[2]))
-    scored = _rules_of(edition).score(prediction, reference, spacing_mm, edition)
+    scored = _RULES[edition.family].score(prediction, reference, spacing_mm, edition)
     return CaseScore(edition.name, scored.regions, scored.lesions, scored.corrected)
 
 
@@ -108,15 +108,9 @@ def worst_score(reference: NDArray[np.generic], spacing_mm: Spacing, edition: Ed
     in those that the reference leaves empty; every lesion is missed.
     """
     missed = score_case(np.zeros(reference.shape, np.uint8), reference, spacing_mm, edition)
-    penalty, worst = edition.penalty_for(reference.shape), _rules_of(edition).worst
+    penalty, worst = edition.penalty_for(reference.shape), _RULES[edition.family].worst
     regions, corrected = (
         {name: worst(values, penalty) for name, values in by_region.items()}
         for by_region in (missed.regions, missed.corrected)
     )
     return CaseScore(edition.name, regions, missed.lesions, corrected)
-
-
-def _rules_of(edition: Edition) -> _Rules:
-    if edition.family not in _RULES:
-        raise InputError(f"{edition.name}: its rules are not built in, expected one of {', '.join(_RULES)}.")
-    return _RULES[edition.family]

@@ -45,9 +45,14 @@ def crop(prediction: NDArray[np.generic], reference: NDArray[np.generic], editio
     rules = (*edition.regions.values(), *edition.unscored.values())
     labels = frozenset[int]().union(*(entry.labels for entry in rules))
     answered, right = _codes(prediction, labels), _codes(reference, labels)
-    box = _bounding_box(answered, right, margin=max(entry.merge_steps for entry in rules))
+    return cut(answered, right, margin=max(entry.merge_steps for entry in rules))
+
+
+def cut(prediction: NDArray[np.uint8], reference: NDArray[np.uint8], *, margin: int) -> Crop:
+    """Two volumes of codes of one shape, cut to where either is not 0, with `margin` voxels around where there are."""
+    box = _bounding_box(prediction, reference, margin=margin)
     corner = (box[0].start, box[1].start, box[2].start)
-    return Crop(corner, np.ascontiguousarray(answered[box]), np.ascontiguousarray(right[box]), answered.size)
+    return Crop(corner, np.ascontiguousarray(prediction[box]), np.ascontiguousarray(reference[box]), prediction.size)
 
 
 def masks_of(pair: Crop, rules: RegionRules) -> Masks:

@@ -15,6 +15,9 @@ from bratseval.challenge.labels import (
     PAEDIATRIC_LABELS,
     PAEDIATRIC_REGIONS,
     POST_TREATMENT_LABELS,
+    POST_TREATMENT_REGIONS,
+    RADIOTHERAPY_LABELS,
+    RADIOTHERAPY_REGIONS,
     REGIONS,
 )
 from bratseval.challenge.lesionwise import LESIONWISE
@@ -64,8 +67,18 @@ def _cohort(goat: str, cohort: str, entry: Edition, platform: str, geometry: Geo
     )
 
 
+_ANY_SIZE: Final = InstanceRules()  # large and small lesions are not told apart
+
+
 def _instances(
-    name: str, title: str, labels: Mapping[int, str], regions: Mapping[str, frozenset[int]], rules: InstanceRules
+    name: str,
+    title: str,
+    labels: Mapping[int, str],
+    regions: Mapping[str, frozenset[int]],
+    *sources: str,
+    rules: InstanceRules = _ANY_SIZE,
+    penalty_mm: float = SRI24_2026_MM,
+    case_id: str = ID_2026,
 ) -> Edition:
     return Edition(
         name=name,
@@ -73,11 +86,20 @@ def _instances(
         family="instances-2026",
         labels=labels,
         regions={region: RegionRules(labels_of) for region, labels_of in regions.items()},
-        penalty_mm=rules.penalty_mm,
-        case_id=ID_2026,
-        sources=(METRICS_2026, PLATFORM_2026),
+        penalty_mm=penalty_mm,
+        case_id=case_id,
+        sources=sources,
         instances=rules,
     )
+
+
+def _ordered(regions: Mapping[str, frozenset[int]], names: str) -> Mapping[str, frozenset[int]]:
+    """Regions in the order of a bundled configuration."""
+    return {name: regions[name] for name in names.split()}
+
+
+def _bundled(configuration: str) -> str:
+    return f"{METRICS_2026}, bundled configuration {configuration}"
 
 
 # score.py @634548a: the script of 2023 by each case's cohort; it knows these five, which of them occur is unknown
@@ -98,24 +120,74 @@ _GOAT_2025: Final = tuple(
     )
 )
 
-# score.py: "seg" for PED and GoAT, global values and counts of components of any size
-_SEG_2026: Final = InstanceRules(vol_threshold_mm3=None, overlap_threshold=None, penalty_mm=SRI24_2026_MM)
-# score.py: mets --vol_threshold 27 --overlap_threshold 0.2
-_METS_2026: Final = InstanceRules(vol_threshold_mm3=27.0, overlap_threshold=0.2, penalty_mm=SRI24_2026_MM)
-# score_panoptica.py: GaNDLF and panoptica with a configuration (syn68603937) that is not public; infinite HD95 is 374
-_METS_2025: Final = InstanceRules(vol_threshold_mm3=None, overlap_threshold=None, penalty_mm=SRI24_MM)
+# score.py: mets --vol_threshold 27 --overlap_threshold 0.2 (the package's own defaults are 20 and 0.1)
+_METS_2026: Final = InstanceRules(vol_threshold_mm3=27.0, overlap_threshold=0.2)
 _MET_2026: Final = replace(
-    _instances("met-2026", "BraTS 2026 Metastases", POST_TREATMENT_LABELS, METASTASIS_REGIONS, _METS_2026),
+    _instances(
+        "met-2026",
+        "BraTS 2026 Metastases",
+        POST_TREATMENT_LABELS,
+        _ordered(METASTASIS_REGIONS, "ET RC TC WT"),
+        _bundled("mets"),
+        PLATFORM_2026,
+        rules=_METS_2026,
+    ),
     optional=("t2w",),  # since 2025 (data page of the task)
 )
+# score_panoptica.py: GaNDLF and panoptica with a configuration (syn68603937) that is not public, so that of 2026 stands
+# in for it; NaN is 1 (Dice, NSD) and 0 (HD95), infinite HD95 is 374
 _MET_2025: Final = replace(
     _MET_2026,
     name="met-2025",
     title="BraTS 2025 Metastases",
-    penalty_mm=_METS_2025.penalty_mm,
+    penalty_mm=SRI24_MM,
     case_id=ID_2024,
-    sources=("mlcommons/GaNDLF, problem type segmentation_brats", PLATFORM_2025),
-    instances=_METS_2025,
+    sources=("mlcommons/GaNDLF, problem type segmentation_brats", PLATFORM_2025, _bundled("mets")),
+    instances=InstanceRules(empty_is_perfect=True),
+)
+# "seg" for PED and GoAT: global values, and counts of components of any size
+_SEG_2026: Final = (
+    _instances(
+        "ped-2026",
+        "BraTS 2026 Pediatrics",
+        PAEDIATRIC_LABELS,
+        _ordered(PAEDIATRIC_REGIONS, "ET NETC CC ED TC WT"),
+        _bundled("ped"),
+        PLATFORM_2026,
+    ),
+    _instances(
+        "goat-2026", "BraTS 2026 GoAT", LABEL_NAMES, _ordered(REGIONS, "ET TC WT"), _bundled("GoAT"), PLATFORM_2026
+    ),
+)
+# Bundled with the evaluator, but no task of 2026: score.py knows MET, PED and GoAT.
+_UNSCORED_2026: Final = (
+    _instances(
+        "gli-2026",
+        "BraTS Adult Glioma after treatment, evaluator of 2026",
+        POST_TREATMENT_LABELS,
+        _ordered(POST_TREATMENT_REGIONS, "SNFH ET NETC RC TC WT"),
+        _bundled("gli"),
+    ),
+    _instances(
+        "men-2026",
+        "BraTS Meningioma, evaluator of 2026",
+        LABEL_NAMES,
+        _ordered(REGIONS, "ET TC WT"),
+        _bundled("MenPre"),
+    ),
+    replace(
+        _instances(
+            "men-rt-2026",
+            "BraTS Meningioma Radiotherapy, evaluator of 2026",
+            RADIOTHERAPY_LABELS,
+            RADIOTHERAPY_REGIONS,
+            _bundled("MenRT"),
+            case_id=ID_2024,  # 0.0.9; 0.0.8 finds no case of this challenge's names
+        ),
+        reference_end=r"[-_](?:seg|gtv)",
+        modalities=("t1c",),
+        separator="_",
+    ),
 )
 
 EDITIONS: Final[Mapping[str, Edition]] = {
@@ -126,7 +198,7 @@ EDITIONS: Final[Mapping[str, Edition]] = {
         *_GOAT_2025,
         _MET_2025,
         _MET_2026,
-        _instances("ped-2026", "BraTS 2026 Pediatrics", PAEDIATRIC_LABELS, PAEDIATRIC_REGIONS, _SEG_2026),
-        _instances("goat-2026", "BraTS 2026 GoAT", LABEL_NAMES, REGIONS, _SEG_2026),
+        *_SEG_2026,
+        *_UNSCORED_2026,
     )
 }

@@ -34,18 +34,20 @@ class RegionRules:
 
 @dataclass(frozen=True)
 class InstanceRules:
-    """What the family of 2026 needs beside labels: components matched one to one, no dilation.
+    """What an edition makes of components that are matched one to one, without any dilation.
 
     Attributes:
-        vol_threshold_mm3: reference components of at least this volume are large and scored
-            lesion by lesion, the rest are small and only counted; None makes no difference.
-        overlap_threshold: Dice from which a small one counts as found.
-        penalty_mm: HD95 of a missed or spurious component, and of a missing prediction.
+        vol_threshold_mm3: lesions of at least this volume are large and scored one by one,
+            smaller ones are only found or missed; None where an edition does not tell them apart.
+        overlap_threshold: the Dice from which a lesion counts as found in the F1 of
+            large and of small lesions; None likewise.
+        empty_is_perfect: a region that both leave empty scores Dice and NSD 1 and HD95
+            0; else NaN, which leaves it out of the mean.
     """
 
-    vol_threshold_mm3: float | None
-    overlap_threshold: float | None
-    penalty_mm: float
+    vol_threshold_mm3: float | None = None
+    overlap_threshold: float | None = None
+    empty_is_perfect: bool = False
 
 
 @dataclass(frozen=True)

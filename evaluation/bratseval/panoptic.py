@@ -1,0 +1,249 @@
+"""The instance rules: what a region scores, component by component, as BraTS_evaluation 0.0.8 has it.
+
+Values carry the column names of its `brats-parse-metrics`: those of `seg` for every
+edition, and those of `mets` besides where an edition tells large lesions from small.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bratseval.challenge import Edition, InstanceRules
+from bratseval.instances import Instances, Measures, measure
+from bratseval.lesions import Parts
+from bratseval.lesionwise import Lesion, Outcome, Scored
+from bratseval.metrics import Spacing
+from bratseval.volumes import Crop, cut
+
+# Names of the values of a region, as brats-parse-metrics writes them before "_et" and so on.
+TP: Final = "all_instance_tp"
+FP: Final = "all_instance_fp"
+FN: Final = "all_instance_fn"
+F1: Final = "all_instance_f1"
+DICE: Final = "global_dsc"
+NSD: Final = "global_nsd"
+HD95: Final = "global_hd95"
+LARGE_TP: Final = "large_instance_tp"
+LARGE_FP: Final = "large_instance_fp"
+LARGE_FN: Final = "large_instance_fn"
+LARGE_F1: Final = "large_instance_f1"
+LESION_MEANS: Final = ("lesionwise_dsc_mean", "lesionwise_hd95_mean", "lesionwise_nsd_mean")
+LESION_STDS: Final = ("lesionwise_dsc_std", "lesionwise_hd95_std", "lesionwise_nsd_std")
+SMALL_TP: Final = "small_instance_tp"
+SMALL_FN: Final = "small_instance_fn"
+SMALL_FP: Final = "small_instance_fp"
+SMALL_F1: Final = "small_instance_f1"
+_SEG: Final = (TP, FP, FN, F1, DICE, NSD, HD95)
+_LESION: Final = tuple(name for pair in zip(LESION_MEANS, LESION_STDS, strict=True) for name in pair)
+_METS: Final = (LARGE_TP, LARGE_FP, LARGE_FN, LARGE_F1, *_LESION, SMALL_TP, SMALL_FN, SMALL_FP, SMALL_F1)
+# The platform publishes the same names (brats-infra score.py takes them from the CSV).
+PLATFORM_NAMES: Final[Mapping[str, str]] = {name: name for name in (*_SEG, *_METS)}
+
+# Right values under names of their own. The official whole masks are measured in voxels, and not at all
+# without a match; the official lesions have the voxel edges of x and z exchanged.
+HD95_MM: Final = "global_hd95_mm"
+NSD_1MM: Final = "global_nsd_1mm"
+LESION_HD95_XYZ: Final = "lesionwise_hd95_mean_xyz"
+LESION_NSD_XYZ: Final = "lesionwise_nsd_mean_xyz"
+
+
+@dataclass(frozen=True)
+class RegionScore:
+    """The official values of one region, the corrected ones, and its lesions: the reference's, then spurious ones."""
+
+    official: Mapping[str, float]
+    corrected: Mapping[str, float]
+    lesions: tuple[Lesion, ...]
+
+
+def platform_names(edition: Edition) -> Mapping[str, str]:
+    """The platform's column names of the values that an edition of this family has."""
+    return {name: PLATFORM_NAMES[name] for name in _names(_rules(edition))}
+
+
+def score(
+    prediction: NDArray[np.generic], reference: NDArray[np.generic], spacing_mm: Spacing, edition: Edition
+) -> Scored:
+    """Every region of a case, in the edition's order.
+
+    Labels of no region are background here; an official run skips such a case, see
+    `refusals.refusal`. Fractions are cut off, as there.
+
+    Args:
+        prediction, reference: labels (x, y, z) of one shape.
+        spacing_mm: voxel edges along (x, y, z), the same in both files.
+    """
+    rules, penalty = _rules(edition), edition.penalty_for(prediction.shape)
+    turned = cut(_cut(prediction).T, _cut(reference).T, margin=0)
+    found = {
+        region: _score_region(region, turned, marks.labels, spacing_mm, rules, penalty)
+        for region, marks in edition.regions.items()
+    }
+    return Scored(
+        regions={name: region.official for name, region in found.items()},
+        lesions=tuple(lesion for region in found.values() for lesion in region.lesions),
+        corrected={name: region.corrected for name, region in found.items()},
+    )
+
+
+def worst(values: Mapping[str, float], penalty_mm: float) -> Mapping[str, float]:
+    """Values of a region of a case without a prediction: the penalty wherever a name holds "hd95", else 0.
+
+    So it is officially (0.0.8): missed lesions are 0 as well, and deviations of HD95 the penalty.
+    """
+    return {name: penalty_mm if "hd95" in name else 0.0 for name in values}
+
+
+def worst_region(edition: Edition) -> tuple[Mapping[str, float], Mapping[str, float]]:
+    """The official and corrected values of a region of a case without a prediction.
+
+    Officially 0 everywhere, missed lesions included, and the penalty wherever a name
+    holds "hd95", deviations included (0.0.8).
+    """
+    rules, penalty = _rules(edition), edition.penalty_for(())
+    return worst(dict.fromkeys(_names(rules), 0.0), penalty), worst(
+        dict.fromkeys(_corrected_names(rules), 0.0), penalty
+    )
+
+
+def _rules(edition: Edition) -> InstanceRules:
+    if edition.instances is None:
+        raise ValueError(f"{edition.name}: is of family {edition.family}, expected instances-2026")
+    return edition.instances
+
+
+def _names(rules: InstanceRules) -> tuple[str, ...]:
+    # in the order of the platform's CSV; what `mets` does not write stands last
+    return _SEG if rules.vol_threshold_mm3 is None else (*_SEG[:4], *_METS, *_SEG[4:])
+
+
+def _corrected_names(rules: InstanceRules) -> tuple[str, ...]:
+    whole = (HD95_MM, NSD_1MM)
+    return whole if rules.vol_threshold_mm3 is None else (*whole, LESION_HD95_XYZ, LESION_NSD_XYZ)
+
+
+def _cut(labels: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """Labels as the official code holds them: fractions cut off; what no edition knows is 0."""
+    if labels.dtype == np.uint8:
+        return labels.astype(np.uint8, copy=False)
+    if labels.size and not (labels.min() >= 0 and labels.max() < 256):  # NaN is neither
+        values = labels.astype(np.float64)
+        return np.where((values > 0) & (values < 256), values, 0).astype(np.uint8)
+    return labels.astype(np.uint8)
+
+
+def _score_region(
+    region: str, pair: Crop, labels: frozenset[int], spacing_mm: Spacing, rules: InstanceRules, penalty_mm: float
+) -> RegionScore:
+    inside = cut(_inside(pair.prediction, labels), _inside(pair.reference, labels), margin=0)
+    found = measure(inside.prediction.view(np.bool_), inside.reference.view(np.bool_), spacing_mm)
+    corner = tuple(outer + inner for outer, inner in zip(pair.corner, inside.corner, strict=True))
+    rows = _lesion_rows(region, found, corner, spacing_mm, rules, penalty_mm)
+    official = _counts(found) | dict(zip((DICE, NSD, HD95), _whole(found.whole, rules, penalty_mm), strict=True))
+    corrected = dict(zip((NSD_1MM, HD95_MM), _whole(found.whole_mm, rules, penalty_mm)[1:], strict=True))
+    if rules.vol_threshold_mm3 is not None and rules.overlap_threshold is not None:
+        spurious = int(official[FP])
+        large = [row for row in rows if row.counted and row.outcome != "spurious"]
+        small = [row for row in rows if not row.counted]
+        official |= _large_counts(large, spurious, rules.overlap_threshold)
+        official |= _lesion_values(_listed(large, found.official, penalty_mm), spurious, penalty_mm)
+        official |= _small_counts(small, spurious, rules.overlap_threshold)
+        right = _lesion_values(_listed(large, found.right, penalty_mm), spurious, penalty_mm)
+        corrected |= {LESION_HD95_XYZ: right[LESION_MEANS[1]], LESION_NSD_XYZ: right[LESION_MEANS[2]]}
+    return RegionScore(official, corrected, tuple(rows))
+
+
+def _inside(volume: NDArray[np.uint8], labels: frozenset[int]) -> NDArray[np.uint8]:
+    inside: NDArray[np.bool_] = reduce(np.bitwise_or, [volume == label for label in sorted(labels)])
+    return inside.view(np.uint8)
+
+
+def _counts(found: Instances) -> dict[str, float]:
+    tp = int(np.count_nonzero(found.partner))
+    fp, fn = found.prediction.count - tp, found.reference.count - tp
+    entries = tp + 0.5 * fp + 0.5 * fn
+    return {TP: float(tp), FP: float(fp), FN: float(fn), F1: tp / entries if entries else float("nan")}
+
+
+def _whole(measures: Measures, rules: InstanceRules, penalty_mm: float) -> tuple[float, float, float]:
+    """Dice, NSD and HD95 of whole masks as an edition reports them."""
+    if np.isnan(measures.dice):
+        return (1.0, 1.0, 0.0) if rules.empty_is_perfect else (measures.dice, measures.nsd, measures.hd95)
+    return measures.dice, measures.nsd, penalty_mm if np.isinf(measures.hd95) else measures.hd95
+
+
+def _large_counts(large: Sequence[Lesion], spurious: int, overlap: float) -> dict[str, float]:
+    """Detected, spurious and missed large lesions; F1 is 0 where there are none."""
+    tp = _overlapping(large, overlap)
+    f1 = _f1(tp, spurious, len(large) - tp)
+    return {LARGE_TP: float(tp), LARGE_FP: float(spurious), LARGE_FN: float(len(large) - tp), LARGE_F1: f1}
+
+
+def _small_counts(small: Sequence[Lesion], spurious: int, overlap: float) -> dict[str, float]:
+    """The same of small lesions, beside every spurious component whatever its size; NaN where there are none."""
+    if not small:
+        return dict.fromkeys((SMALL_TP, SMALL_FN, SMALL_FP, SMALL_F1), float("nan"))
+    tp = _overlapping(small, overlap)
+    fn = len(small) - tp
+    return {SMALL_TP: float(tp), SMALL_FN: float(fn), SMALL_FP: float(spurious), SMALL_F1: _f1(tp, spurious, fn)}
+
+
+def _overlapping(lesions: Sequence[Lesion], overlap: float) -> int:
+    return sum(row.outcome == "detected" and row.dice >= overlap for row in lesions)
+
+
+def _f1(tp: int, fp: int, fn: int) -> float:
+    return 2 * tp / (2 * tp + fp + fn) if tp + fp + fn else 0.0
+
+
+def _listed(large: Sequence[Lesion], measured: Mapping[int, Measures], penalty_mm: float) -> list[Measures]:
+    """The measures of large lesions: detected ones first, then those missed, as the official code lists them."""
+    detected = [measured[row.number] for row in large if row.outcome == "detected"]
+    return detected + [Measures(0.0, penalty_mm, 0.0)] * (len(large) - len(detected))
+
+
+def _lesion_values(large: Sequence[Measures], spurious: int, penalty_mm: float) -> dict[str, float]:
+    """Mean and deviation over large lesions and spurious components of any size; NaN without a large lesion."""
+    if not large:
+        return dict.fromkeys(_LESION, float("nan"))
+    every = [*large, *[Measures(0.0, penalty_mm, 0.0)] * spurious]
+    columns = [np.array([getattr(row, name) for row in every]) for name in ("dice", "hd95", "nsd")]
+    means = zip(LESION_MEANS, (float(np.mean(column)) for column in columns), strict=True)
+    return dict(means) | {name: float(np.std(column)) for name, column in zip(LESION_STDS, columns, strict=True)}
+
+
+# Lesions
+
+
+def _lesion_rows(
+    region: str,
+    found: Instances,
+    corner: tuple[int, ...],
+    spacing_mm: Spacing,
+    rules: InstanceRules,
+    penalty_mm: float,
+) -> list[Lesion]:
+    voxel_mm3 = spacing_mm[0] * spacing_mm[1] * spacing_mm[2]
+    rows = []
+    for index, component in enumerate(found.partner):
+        volume = int(found.reference.voxels[index]) * voxel_mm3
+        outcome: Outcome = "detected" if component else "missed"
+        far = found.official.get(index + 1, Measures(0.0, penalty_mm, 0.0))
+        counted = rules.vol_threshold_mm3 is None or volume >= rules.vol_threshold_mm3
+        centre = _centroid(found.reference, index, corner)
+        rows.append(Lesion(region, index + 1, outcome, counted, volume, centre, far.dice, far.hd95, nsd=far.nsd))
+    spurious = np.setdiff1d(np.arange(1, found.prediction.count + 1), found.partner)
+    for number, component in enumerate(spurious, start=found.reference.count + 1):
+        volume = int(found.prediction.voxels[component - 1]) * voxel_mm3
+        centre = _centroid(found.prediction, int(component) - 1, corner)
+        rows.append(Lesion(region, number, "spurious", True, volume, centre, 0.0, penalty_mm, nsd=0.0))
+    return rows
+
+
+def _centroid(parts: Parts, index: int, corner: tuple[int, ...]) -> tuple[float, float, float]:
+    z, y, x = (float(c) + first for c, first in zip(parts.centroids[index], corner, strict=True))
+    return x, y, z

@@ -5,7 +5,15 @@ import pytest
 from scipy import ndimage
 
 from boxes import mask_of
-from bratseval.lesions import components_of, dilate, match_lesions, number_lesions, parts_of, reach_of
+from bratseval.lesions import (
+    components_of,
+    dilate,
+    match_lesions,
+    number_lesions,
+    parts_in_scan_order,
+    parts_of,
+    reach_of,
+)
 
 SHAPE = (20, 16, 12)
 
@@ -82,6 +90,30 @@ def test_a_part_has_its_size_and_its_centre() -> None:
     # 2 * 3 * 1 voxels; the centre of indices 2..3, 2..4, 2
     assert parts.voxels.tolist() == [6]
     assert parts.centroids.tolist() == [[2.5, 3.0, 2.0]]
+
+
+def test_components_are_numbered_in_scan_order_with_their_sizes_and_centres() -> None:
+    # x is slowest: the part at x = 1 comes first though its z is last; the middle of two voxels is half a voxel on
+    parts = parts_in_scan_order(mask_of(SHAPE, (5, 7, 3, 4, 0, 2), (1, 2, 9, 12, 11, 12), (5, 6, 9, 10, 4, 5)))
+    assert (parts.labels[1, 9, 11], parts.labels[5, 3, 0], parts.labels[5, 9, 4]) == (1, 2, 3)
+    assert parts.voxels.tolist() == [3, 4, 1]
+    assert parts.centroids.tolist() == [[1.0, 10.0, 11.0], [5.5, 3.0, 0.5], [5.0, 9.0, 4.0]]
+
+
+def test_components_in_scan_order_equal_scipys() -> None:
+    random = np.random.default_rng(2)
+    for density in (0.01, 0.05, 0.2, 0.9):
+        for _ in range(20):
+            mask = random.random((6, 7, 5)) < density
+            labels, count = ndimage.label(mask, np.ones((3, 3, 3)))
+            _, firsts = np.unique(labels[mask], return_index=True)
+            assert np.array_equal(np.argsort(firsts), np.arange(count))  # scipy numbers in scan order
+            for laid_out in (mask, np.asfortranarray(mask)):
+                parts = parts_in_scan_order(laid_out)
+                assert np.array_equal(parts.labels, labels)
+                assert parts.voxels.tolist() == np.bincount(labels[mask], minlength=count + 1)[1:].tolist()
+                centres = ndimage.center_of_mass(mask, labels, range(1, count + 1))
+                assert parts.centroids == pytest.approx(np.array(centres).reshape(-1, 3))
 
 
 def test_a_component_that_only_touches_the_reach_matches_and_shares_nothing() -> None:

@@ -148,18 +148,24 @@ def parts_of(labels: Labels, count: int) -> Parts:
 def parts_in_scan_order(mask: Mask) -> Parts:
     """The 26-connected components of a mask, numbered as a scan of its axes, the last one fastest, meets them."""
     labels, count = _components(mask)
-    # only voxels of the mask are looked at from here on; a mask is mostly empty
-    inside = np.flatnonzero(mask)
-    flat = labels.ravel()
-    part = flat[inside]
+    # runs along the last axis: each lies in one component, and there are few of them
+    begins, ends = mask.copy(), mask.copy()
+    begins[..., 1:] &= ~mask[..., :-1]
+    ends[..., :-1] &= ~mask[..., 1:]
+    begin = np.flatnonzero(begins)
+    length = np.flatnonzero(ends) - begin + 1
+    part = labels.ravel()[begin]
     first = np.zeros(count + 1, np.int64)
-    first[part[::-1]] = inside[::-1]  # the last one written stays: the first in the scan
-    number = np.zeros(count + 1, np.int32)
-    number[np.argsort(first[1:]) + 1] = np.arange(1, count + 1)
-    flat[inside] = part = number[part]
-    voxels = np.bincount(part, minlength=count + 1)[1:]
-    sums = [np.bincount(part, along, minlength=count + 1)[1:] for along in np.unravel_index(inside, mask.shape)]
-    return Parts(flat.reshape(mask.shape), voxels, np.stack(sums, axis=1) / voxels[:, None])
+    first[part[::-1]] = begin[::-1]  # the last one written stays: the first in the scan
+    order = np.argsort(first[1:])
+    if np.any(order != np.arange(count)):
+        number = np.zeros(count + 1, np.int32)
+        number[order + 1] = np.arange(1, count + 1)
+        labels, part = number[labels], number[part]
+    voxels = np.bincount(part, length, minlength=count + 1)[1:]
+    x, y, z = (along * length for along in np.unravel_index(begin, mask.shape))
+    sums = [np.bincount(part, along, minlength=count + 1)[1:] for along in (x, y, z + length * (length - 1) // 2)]
+    return Parts(labels, voxels.astype(np.int64), np.stack(sums, axis=1) / voxels[:, None])
 
 
 def match_lesions(lesions: Labels, reach: Labels, components: Labels) -> Matches:

@@ -117,8 +117,10 @@ def read_labels(path: Path) -> Image[np.uint8]:
             integer from 0 to 255.
     """
     raw, grid, warnings = _read(path)
-    if raw.dtype == np.uint8:
-        return Image(raw.astype(np.uint8, copy=False), grid, warnings)
+    with np.errstate(invalid="ignore"):
+        labels = raw.astype(np.uint8, copy=False)
+    if labels is raw or np.array_equal(labels, raw):
+        return Image(labels, grid, warnings)
     if raw.dtype.kind == "f":
         exact = np.isfinite(raw) & (raw == np.floor(raw))
         if not exact.all():

@@ -50,7 +50,7 @@ def test_the_evaluator_adds_at_most_350_mb_to_its_base(
 def test_the_submission_with_a_cpu_torch_adds_at_most_1600_mb(
     engine: docker.DockerClient, submission: str, tell: Callable[[str], None]
 ) -> None:
-    version = docker_run("--entrypoint", "/opt/brats-harness/env/bin/python", submission, "-c",
+    version = docker_run(*LOCKED, "--entrypoint", "/opt/brats-harness/env/bin/python", submission, "-c",
                          "import torch; print(torch.version.cuda)")  # fmt: skip
     if version.stdout.strip() != "None":
         pytest.skip(f"this image was built with CUDA {version.stdout.strip()}")
@@ -136,7 +136,7 @@ def test_the_image_tells_what_is_in_it(submission: str) -> None:
 
 def test_the_evaluator_carries_no_torch(evaluation: str) -> None:
     code = "import importlib.util as u, sys; sys.exit(any(u.find_spec(n) for n in ('torch', 'pandas', 'monai')))"
-    docker_run("--entrypoint", "/opt/brats-harness/env/bin/python", evaluation, "-c", code)
+    docker_run(*LOCKED, "--entrypoint", "/opt/brats-harness/env/bin/python", evaluation, "-c", code)
     assert "score" in docker_run(*LOCKED, evaluation, "--help").stdout
 
 

@@ -7,9 +7,10 @@ and a search ends at the percentile, since no greater distance changes HD95 or N
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -24,6 +25,8 @@ Axes = tuple[float, float, float]
 PERCENT: Final = 95.0
 # Up to this many of the shortest voxel edges away, neighbours are looked up; a tree finds what is further off.
 _NEAR_EDGES: Final = 3
+# Distances this close to each other, as shares, may be one; rounding is a million times smaller.
+_ROUNDING: Final = 1e-9
 
 
 @dataclass(frozen=True)
@@ -90,37 +93,28 @@ def is_lattice(spacing: Axes) -> bool:
     return x == y == z and float(np.frexp(x)[0]) == 0.5
 
 
-def pools(first: Borders, second: Borders, spacing: Axes, *, count: int, tolerance: float) -> list[Pool]:
+def pools(
+    first: Borders, second: Borders, spacing: Axes, *, count: int, tolerance: float, exact: bool = False
+) -> list[Pool]:
     """The distances between the borders of part n of `first` and part n of `second`, at n - 1.
-
-    Equal to scipy's distance transform to the last bit where `is_lattice`; elsewhere to rounding.
 
     Args:
         spacing: edges of a voxel along the axes of `at`.
         count: how many parts; both sides have border voxels of each.
         tolerance: distances up to this are all found.
+        exact: equal to scipy's distance transform to the last bit, its choice among near
+            ties included; else to rounding, which is quicker where voxels are no lattice.
     """
     search = _Search((first, second), spacing, count)
-    for level, offsets in _near(spacing):
+    transformed = exact and not is_lattice(spacing)
+    for level, offsets in () if transformed and _has_near_ties(spacing) else _near(spacing):
         search.look(level, offsets)
         if level >= tolerance:
             search.leave_what_is_known()
         if search.ended:
             break
-    search.find_the_rest()
+    search.find_the_rest(_transformed if transformed else _nearest)
     return _split(first.part, second.part, *search.distances)
-
-
-def pools_by_transform(first: Borders, second: Borders, spacing: Axes, *, count: int) -> list[Pool]:
-    """The same by scipy's distance transform, part by part: its choice among near ties, to the last bit."""
-    found = []
-    for number in range(1, count + 1):
-        one, other = first.at[first.part == number], second.at[second.part == number]
-        low = np.minimum(one.min(axis=0), other.min(axis=0))
-        shape = np.maximum(one.max(axis=0), other.max(axis=0)) - low + 1
-        one, other = one - low, other - low
-        found.append(Pool(_transformed(one, other, shape, spacing), _transformed(other, one, shape, spacing)))
-    return found
 
 
 class _Search:
@@ -160,16 +154,14 @@ class _Search:
         still = self._known < self._needed
         self._left = [left[still[side.part[left]]] for left, side in zip(self._left, self._sides, strict=True)]
 
-    def find_the_rest(self) -> None:
-        """Find what is left, part by part, with a tree of the other border."""
+    def find_the_rest(self, distances: "_Distances") -> None:
+        """Find what is left of each part by other means; a part's known distances stay what they are."""
         for part in np.unique(np.concatenate([s.part[left] for s, left in zip(self._sides, self._left, strict=True)])):
             for side, other in ((0, self._sides[1]), (1, self._sides[0])):
                 left = self._left[side][self._sides[side].part[self._left[side]] == part]
                 if len(left):
                     source, target = self._sides[side].at[left], other.at[other.part == part]
-                    tree = cKDTree(target * self._spacing, balanced_tree=False, compact_nodes=False)  # quickly built
-                    _, nearest = tree.query(source * self._spacing)
-                    self.distances[side][left] = _length(source - target[nearest], self._spacing)
+                    self.distances[side][left] = distances(source, target, self._spacing)
 
     def _found(self, side: int, voxels: NDArray[np.int64], level: float) -> None:
         self.distances[side][voxels] = level
@@ -186,13 +178,25 @@ class _Search:
         return flat
 
 
+_Distances = Callable[[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]], NDArray[np.float64]]
+
+
+def _nearest(source: NDArray[np.int64], target: NDArray[np.int64], spacing: NDArray[np.float64]) -> NDArray[np.float64]:
+    """From each of `source` to the nearest of `target`, by a tree."""
+    tree = cKDTree(target * spacing, balanced_tree=False, compact_nodes=False)  # quickly built
+    _, nearest = tree.query(source * spacing)
+    return _length(source - target[nearest], spacing)
+
+
 def _transformed(
-    source: NDArray[np.int64], target: NDArray[np.int64], shape: NDArray[np.int64], spacing: Axes
+    source: NDArray[np.int64], target: NDArray[np.int64], spacing: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    outside = np.ones(shape, np.bool_)
-    outside[tuple(target.T)] = False
+    """The same by scipy's distance transform."""
+    low = np.minimum(source.min(axis=0), target.min(axis=0))
+    outside = np.ones(np.maximum(source.max(axis=0), target.max(axis=0)) - low + 1, np.bool_)
+    outside[tuple((target - low).T)] = False
     nearest = ndimage.distance_transform_edt(outside, sampling=spacing, return_distances=False, return_indices=True)
-    return _length(nearest[(slice(None), *source.T)].T - source, np.array(spacing))
+    return _length(nearest[(slice(None), *(source - low).T)].T - (source - low), spacing)
 
 
 def _length(steps: NDArray[np.int64], spacing: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -227,3 +231,10 @@ def _near(spacing: Axes) -> tuple[tuple[float, tuple[tuple[int, int, int], ...]]
         if length <= limit:
             levels.setdefault(length, []).append(offset)
     return tuple((level, tuple(levels[level])) for level in sorted(levels))
+
+
+@lru_cache(maxsize=16)
+def _has_near_ties(spacing: Axes) -> bool:
+    """Whether two near distances differ so little that rounding may have parted them, or may choose between them."""
+    levels = [level for level, _ in _near(spacing)]
+    return any(longer <= shorter * (1 + _ROUNDING) for shorter, longer in pairwise(levels))

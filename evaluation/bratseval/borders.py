@@ -69,8 +69,9 @@ class Pool:
     def nsd(self, tolerance: float) -> float:
         """The share of border voxels within `tolerance` of the other border, each side with equal say."""
         sides = (self.first, self.second)
-        within = [int(np.count_nonzero(side <= tolerance)) / len(side) for side in sides]
-        beyond = [int(np.count_nonzero(side > tolerance)) / len(side) for side in sides]
+        near = [int(np.count_nonzero(side <= tolerance)) for side in sides]
+        within = [n / len(side) for n, side in zip(near, sides, strict=True)]
+        beyond = [(len(side) - n) / len(side) for n, side in zip(near, sides, strict=True)]
         # in the official order of summing, on which the last bit depends
         found = within[0] + within[1]
         return found / (found + beyond[0] + beyond[1] + sys.float_info.min)
@@ -132,7 +133,9 @@ class _Search:
         high = np.maximum(*(side.at.max(axis=0, initial=0) for side in sides)) + _NEAR_EDGES
         _, self._ny, self._nx = shape = tuple(int(n) for n in high - low + 1)
         self._index = [self._flat(side.at - low) for side in sides]
-        self._there = [self._painted(shape, *pair) for pair in zip(self._index, sides, strict=True)]
+        # numbers as small as can be: the volumes are large and mostly empty
+        self._wanted = [side.part.astype(np.min_scalar_type(count)) for side in sides]
+        self._there = [self._painted(shape, *pair) for pair in zip(self._index, self._wanted, strict=True)]
 
     @property
     def ended(self) -> bool:
@@ -144,7 +147,7 @@ class _Search:
         steps = np.array([(dz * self._ny + dy) * self._nx + dx for dz, dy, dx in offsets])
         for side, there in ((0, self._there[1]), (1, self._there[0])):
             left = self._left[side]
-            index, wanted = self._index[side][left], self._sides[side].part[left]
+            index, wanted = self._index[side][left], self._wanted[side][left]
             hit = (there.take(index + steps[:, None]) == wanted).any(axis=0)
             self._found(side, left[hit], level)
             self._left[side] = left[~hit]
@@ -172,9 +175,9 @@ class _Search:
         return flat
 
     @staticmethod
-    def _painted(shape: tuple[int, ...], index: NDArray[np.int64], side: Borders) -> NDArray[np.int32]:
-        flat = np.zeros(int(np.prod(shape)), np.int32)
-        flat[index] = side.part
+    def _painted(shape: tuple[int, ...], index: NDArray[np.int64], part: NDArray[np.integer]) -> NDArray[np.integer]:
+        flat = np.zeros(int(np.prod(shape)), part.dtype)
+        flat[index] = part
         return flat
 
 

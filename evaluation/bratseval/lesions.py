@@ -8,6 +8,7 @@ both which parts are one lesion and which predictions touch it.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import cc3d
 import numpy as np
@@ -16,6 +17,10 @@ from scipy import ndimage
 
 Mask = NDArray[np.bool_]
 Labels = NDArray[np.int32]
+
+# cc3d 4.1.1 provides one number too few, and raises, where every second voxel of a thin volume is a component
+# (1 x 1 x 3 is the smallest, 3 x 3 x 3 the thickest); with this many voxels around there are enough.
+_THIN_VOXELS: Final = 4
 
 
 @dataclass(frozen=True)
@@ -165,6 +170,9 @@ def match_lesions(lesions: Labels, reach: Labels, components: Labels) -> Matches
 
 
 def _components(mask: Mask) -> tuple[Labels, int]:
+    if mask.size and min(mask.shape) < _THIN_VOXELS:
+        padded, number = _components(np.pad(mask, _THIN_VOXELS))
+        return np.ascontiguousarray(padded[(slice(_THIN_VOXELS, -_THIN_VOXELS),) * 3]), number
     labels, count = cc3d.connected_components(mask, connectivity=26, return_N=True, out_dtype=np.uint32)
     return labels.view(np.int32), int(count)
 

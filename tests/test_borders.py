@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from boxes import mask_of
-from bratseval.borders import Axes, Borders, Pool, border_of, is_lattice, pools, pools_by_transform
+from bratseval.borders import Axes, Borders, Pool, border_of, is_lattice, pools
 
 VOXELS: Axes = (1.0, 1.0, 1.0)
 SHAPE = (12, 10, 8)
@@ -82,7 +82,7 @@ def test_hd95_and_nsd_equal_those_of_whole_distance_transforms(edges: Axes) -> N
             one[3, 3, 3] = other[8, 2, 6] = True
             whole = Pool(*(_transformed(a, b, edges) for a, b in ((one, other), (other, one))))
             expected = whole.hd95(), whole.nsd(min(edges))
-            (exact,) = pools_by_transform(border(one), border(other), edges, count=1)
+            (exact,) = pools(border(one), border(other), edges, count=1, tolerance=min(edges), exact=True)
             assert (exact.hd95(), exact.nsd(min(edges))) == expected
             (near,) = pools(border(one), border(other), edges, count=1, tolerance=min(edges))
             if is_lattice(edges):

@@ -7,9 +7,10 @@ and a search ends at the percentile, since no greater distance changes HD95 or N
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -24,6 +25,8 @@ Axes = tuple[float, float, float]
 PERCENT: Final = 95.0
 # Up to this many of the shortest voxel edges away, neighbours are looked up; a tree finds what is further off.
 _NEAR_EDGES: Final = 3
+# Distances this close to each other, as shares, may be one; rounding is a million times smaller.
+_ROUNDING: Final = 1e-9
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,9 @@ class Pool:
     def nsd(self, tolerance: float) -> float:
         """The share of border voxels within `tolerance` of the other border, each side with equal say."""
         sides = (self.first, self.second)
-        within = [int(np.count_nonzero(side <= tolerance)) / len(side) for side in sides]
-        beyond = [int(np.count_nonzero(side > tolerance)) / len(side) for side in sides]
+        near = [int(np.count_nonzero(side <= tolerance)) for side in sides]
+        within = [n / len(side) for n, side in zip(near, sides, strict=True)]
+        beyond = [(len(side) - n) / len(side) for n, side in zip(near, sides, strict=True)]
         # in the official order of summing, on which the last bit depends
         found = within[0] + within[1]
         return found / (found + beyond[0] + beyond[1] + sys.float_info.min)
@@ -90,37 +94,28 @@ def is_lattice(spacing: Axes) -> bool:
     return x == y == z and float(np.frexp(x)[0]) == 0.5
 
 
-def pools(first: Borders, second: Borders, spacing: Axes, *, count: int, tolerance: float) -> list[Pool]:
+def pools(
+    first: Borders, second: Borders, spacing: Axes, *, count: int, tolerance: float, exact: bool = False
+) -> list[Pool]:
     """The distances between the borders of part n of `first` and part n of `second`, at n - 1.
-
-    Equal to scipy's distance transform to the last bit where `is_lattice`; elsewhere to rounding.
 
     Args:
         spacing: edges of a voxel along the axes of `at`.
         count: how many parts; both sides have border voxels of each.
         tolerance: distances up to this are all found.
+        exact: equal to scipy's distance transform to the last bit, its choice among near
+            ties included; else to rounding, which is quicker where voxels are no lattice.
     """
     search = _Search((first, second), spacing, count)
-    for level, offsets in _near(spacing):
+    transformed = exact and not is_lattice(spacing)
+    for level, offsets in () if transformed and _has_near_ties(spacing) else _near(spacing):
         search.look(level, offsets)
         if level >= tolerance:
             search.leave_what_is_known()
         if search.ended:
             break
-    search.find_the_rest()
+    search.find_the_rest(_transformed if transformed else _nearest)
     return _split(first.part, second.part, *search.distances)
-
-
-def pools_by_transform(first: Borders, second: Borders, spacing: Axes, *, count: int) -> list[Pool]:
-    """The same by scipy's distance transform, part by part: its choice among near ties, to the last bit."""
-    found = []
-    for number in range(1, count + 1):
-        one, other = first.at[first.part == number], second.at[second.part == number]
-        low = np.minimum(one.min(axis=0), other.min(axis=0))
-        shape = np.maximum(one.max(axis=0), other.max(axis=0)) - low + 1
-        one, other = one - low, other - low
-        found.append(Pool(_transformed(one, other, shape, spacing), _transformed(other, one, shape, spacing)))
-    return found
 
 
 class _Search:
@@ -138,7 +133,9 @@ class _Search:
         high = np.maximum(*(side.at.max(axis=0, initial=0) for side in sides)) + _NEAR_EDGES
         _, self._ny, self._nx = shape = tuple(int(n) for n in high - low + 1)
         self._index = [self._flat(side.at - low) for side in sides]
-        self._there = [self._painted(shape, *pair) for pair in zip(self._index, sides, strict=True)]
+        # numbers as small as can be: the volumes are large and mostly empty
+        self._wanted = [side.part.astype(np.min_scalar_type(count)) for side in sides]
+        self._there = [self._painted(shape, *pair) for pair in zip(self._index, self._wanted, strict=True)]
 
     @property
     def ended(self) -> bool:
@@ -150,7 +147,7 @@ class _Search:
         steps = np.array([(dz * self._ny + dy) * self._nx + dx for dz, dy, dx in offsets])
         for side, there in ((0, self._there[1]), (1, self._there[0])):
             left = self._left[side]
-            index, wanted = self._index[side][left], self._sides[side].part[left]
+            index, wanted = self._index[side][left], self._wanted[side][left]
             hit = (there.take(index + steps[:, None]) == wanted).any(axis=0)
             self._found(side, left[hit], level)
             self._left[side] = left[~hit]
@@ -160,16 +157,14 @@ class _Search:
         still = self._known < self._needed
         self._left = [left[still[side.part[left]]] for left, side in zip(self._left, self._sides, strict=True)]
 
-    def find_the_rest(self) -> None:
-        """Find what is left, part by part, with a tree of the other border."""
+    def find_the_rest(self, distances: "_Distances") -> None:
+        """Find what is left of each part by other means; a part's known distances stay what they are."""
         for part in np.unique(np.concatenate([s.part[left] for s, left in zip(self._sides, self._left, strict=True)])):
             for side, other in ((0, self._sides[1]), (1, self._sides[0])):
                 left = self._left[side][self._sides[side].part[self._left[side]] == part]
                 if len(left):
                     source, target = self._sides[side].at[left], other.at[other.part == part]
-                    tree = cKDTree(target * self._spacing, balanced_tree=False, compact_nodes=False)  # quickly built
-                    _, nearest = tree.query(source * self._spacing)
-                    self.distances[side][left] = _length(source - target[nearest], self._spacing)
+                    self.distances[side][left] = distances(source, target, self._spacing)
 
     def _found(self, side: int, voxels: NDArray[np.int64], level: float) -> None:
         self.distances[side][voxels] = level
@@ -180,19 +175,31 @@ class _Search:
         return flat
 
     @staticmethod
-    def _painted(shape: tuple[int, ...], index: NDArray[np.int64], side: Borders) -> NDArray[np.int32]:
-        flat = np.zeros(int(np.prod(shape)), np.int32)
-        flat[index] = side.part
+    def _painted(shape: tuple[int, ...], index: NDArray[np.int64], part: NDArray[np.integer]) -> NDArray[np.integer]:
+        flat = np.zeros(int(np.prod(shape)), part.dtype)
+        flat[index] = part
         return flat
 
 
+_Distances = Callable[[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]], NDArray[np.float64]]
+
+
+def _nearest(source: NDArray[np.int64], target: NDArray[np.int64], spacing: NDArray[np.float64]) -> NDArray[np.float64]:
+    """From each of `source` to the nearest of `target`, by a tree."""
+    tree = cKDTree(target * spacing, balanced_tree=False, compact_nodes=False)  # quickly built
+    _, nearest = tree.query(source * spacing)
+    return _length(source - target[nearest], spacing)
+
+
 def _transformed(
-    source: NDArray[np.int64], target: NDArray[np.int64], shape: NDArray[np.int64], spacing: Axes
+    source: NDArray[np.int64], target: NDArray[np.int64], spacing: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    outside = np.ones(shape, np.bool_)
-    outside[tuple(target.T)] = False
+    """The same by scipy's distance transform."""
+    low = np.minimum(source.min(axis=0), target.min(axis=0))
+    outside = np.ones(np.maximum(source.max(axis=0), target.max(axis=0)) - low + 1, np.bool_)
+    outside[tuple((target - low).T)] = False
     nearest = ndimage.distance_transform_edt(outside, sampling=spacing, return_distances=False, return_indices=True)
-    return _length(nearest[(slice(None), *source.T)].T - source, np.array(spacing))
+    return _length(nearest[(slice(None), *(source - low).T)].T - (source - low), spacing)
 
 
 def _length(steps: NDArray[np.int64], spacing: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -227,3 +234,10 @@ def _near(spacing: Axes) -> tuple[tuple[float, tuple[tuple[int, int, int], ...]]
         if length <= limit:
             levels.setdefault(length, []).append(offset)
     return tuple((level, tuple(levels[level])) for level in sorted(levels))
+
+
+@lru_cache(maxsize=16)
+def _has_near_ties(spacing: Axes) -> bool:
+    """Whether two near distances differ so little that rounding may have parted them, or may choose between them."""
+    levels = [level for level, _ in _near(spacing)]
+    return any(longer <= shorter * (1 + _ROUNDING) for shorter, longer in pairwise(levels))

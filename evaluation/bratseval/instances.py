@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from bratseval.borders import Borders, Pool, border_of, is_lattice, pools, pools_by_transform
+from bratseval.borders import Borders, Pool, border_of, is_lattice, pools
 from bratseval.lesions import Mask, Parts, parts_in_scan_order
 from bratseval.metrics import Spacing, count, dice
 
@@ -154,14 +154,12 @@ _Far = list[tuple[float, float]]  # HD95 and NSD of pairs
 def _of_pairs(first: Borders, second: Borders, pairs: int, spacing_mm: Spacing) -> tuple[_Far, _Far]:
     """HD95 and NSD of matched pairs, with the edges on the official axes and on the right ones."""
     x, y, z = spacing_mm
-    if is_lattice(spacing_mm):
-        lattice = _far(pools(first, second, spacing_mm, count=pairs, tolerance=x), spacing_mm)
-        return lattice, lattice
     # the official axes: the edge along x on the first axis, which is z
-    official = _far(pools_by_transform(first, second, (x, y, z), count=pairs), spacing_mm)
+    shortest = min(spacing_mm)
+    official = _far(pools(first, second, (x, y, z), count=pairs, tolerance=shortest, exact=True), spacing_mm)
     if x == z:
         return official, official
-    return official, _far(pools(first, second, (z, y, x), count=pairs, tolerance=min(spacing_mm)), spacing_mm)
+    return official, _far(pools(first, second, (z, y, x), count=pairs, tolerance=shortest), spacing_mm)
 
 
 def _far(found: list[Pool], spacing_mm: Spacing) -> _Far:

@@ -20,6 +20,9 @@ Labels = NDArray[np.int32]
 
 # Pairs of a lesion and a component are counted in a table of up to so many; beyond, they are sorted.
 _MAX_KEYS_COUNTED: Final = 4_000_000
+# cc3d 4.1.1 provides one number too few, and raises, where every second voxel of a thin volume is a component
+# (1 x 1 x 3 is the smallest, 3 x 3 x 3 the thickest); with this many voxels around there are enough.
+_THIN_VOXELS: Final = 4
 
 
 @dataclass(frozen=True)
@@ -194,6 +197,9 @@ def match_lesions(lesions: Labels, reach: Labels, components: Labels) -> Matches
 
 
 def _components(mask: Mask) -> tuple[Labels, int]:
+    if mask.size and min(mask.shape) < _THIN_VOXELS:
+        padded, number = _components(np.pad(mask, _THIN_VOXELS))
+        return np.ascontiguousarray(padded[(slice(_THIN_VOXELS, -_THIN_VOXELS),) * 3]), number
     labels, count = cc3d.connected_components(mask, connectivity=26, return_N=True, out_dtype=np.uint32)
     return labels.view(np.int32), int(count)
 

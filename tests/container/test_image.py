@@ -148,7 +148,8 @@ def test_everything_in_the_image_is_readable_by_everyone(submission: str) -> Non
         "       if not os.access(os.path.join(d, n), os.R_OK)]\n"
         "sys.exit(str(bad[:5]) if bad else 0)"
     )
-    docker_run(*LOCKED, "--entrypoint", "/opt/brats-harness/env/bin/python", submission, "-c", code)
+    python = "/opt/brats-harness/env/bin/python"
+    assert docker_run(*LOCKED, "--entrypoint", python, submission, "-c", code).returncode == 0
 
 
 def test_the_callers_python_packages_and_folder_are_not_imported(submission: str, tmp_path: Path) -> None:

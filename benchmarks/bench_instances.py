@@ -24,13 +24,14 @@ COPIES = 3
 OURS = """
 import sys, time
 from pathlib import Path
+from bratseval.archives import Entry
 from bratseval.challenge import edition
-from bratseval.nifti import read_labels
-from bratseval.scoring import score_case
-from bratseval.submission import header_spacing_mm
+from bratseval.pairing import Pair
+from bratseval.submission import score_pair
+prediction, reference = map(Path, sys.argv[1:3])
+pair = Pair("pair", reference, (Entry(str(prediction), prediction.name, prediction),))
 def run():
-    prediction, reference = (read_labels(Path(path)) for path in sys.argv[1:3])
-    score_case(prediction.voxels, reference.voxels, header_spacing_mm(reference.grid), edition("met-2026"))
+    score_pair(pair, edition("met-2026"))
 run()
 start = time.process_time()
 run()

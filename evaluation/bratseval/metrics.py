@@ -151,7 +151,7 @@ def robust_hausdorff_mm(prediction: Surface, reference: Surface, spacing_mm: Spa
     high = np.maximum(prediction.at.max(axis=0), reference.at.max(axis=0))
     prediction, reference = (Surface((s.at.T - low[:, None]).T, s.areas_mm2) for s in (prediction, reference))
     shape = tuple(int(n) for n in high - low + 1)
-    directed = _directed_on_lattice if _is_exact(spacing_mm) else _directed_by_transform
+    directed = _directed_on_lattice if is_lattice(spacing_mm) else _directed_by_transform
     share = percent / 100.0
     return max(
         directed(reference, prediction, shape, spacing_mm, share),
@@ -159,16 +159,16 @@ def robust_hausdorff_mm(prediction: Surface, reference: Surface, spacing_mm: Spa
     )
 
 
+def is_lattice(spacing_mm: Spacing) -> bool:
+    """Whether every squared distance is exact (cubes, edge a power of two), so that no way of computing can differ."""
+    x, y, z = spacing_mm
+    return x == y == z and float(np.frexp(x)[0]) == 0.5
+
+
 @lru_cache(maxsize=8)
 def _surface_areas(spacing_mm: Spacing) -> NDArray[np.float64]:
     table: NDArray[np.float64] = create_table_neighbour_code_to_surface_area(spacing_mm)
     return table
-
-
-def _is_exact(spacing_mm: Spacing) -> bool:
-    """Whether squared distances are whole numbers times one power of two, so that no order of summing can differ."""
-    x, y, z = spacing_mm
-    return x == y == z and float(np.frexp(x)[0]) == 0.5
 
 
 def _directed_by_transform(

@@ -14,8 +14,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
-from scipy.spatial import cKDTree
 
 from bratseval.metrics import is_lattice
 
@@ -168,6 +166,8 @@ _Distances = Callable[[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]
 
 def _nearest(source: NDArray[np.int64], target: NDArray[np.int64], spacing: NDArray[np.float64]) -> NDArray[np.float64]:
     """From each of `source` to the nearest of `target`, by a tree."""
+    from scipy.spatial import cKDTree  # 12 MB that near borders do without
+
     tree = cKDTree(target * spacing, balanced_tree=False, compact_nodes=False)  # quickly built
     _, nearest = tree.query(source * spacing)
     return _length(source - target[nearest], spacing)
@@ -177,6 +177,8 @@ def _transformed(
     source: NDArray[np.int64], target: NDArray[np.int64], spacing: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """The same by scipy's distance transform."""
+    from scipy import ndimage  # 20 MB that masks of 1 mm voxels do without
+
     low = np.minimum(source.min(axis=0), target.min(axis=0))
     outside = np.ones(np.maximum(source.max(axis=0), target.max(axis=0)) - low + 1, np.bool_)
     outside[tuple((target - low).T)] = False

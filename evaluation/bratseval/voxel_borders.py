@@ -12,7 +12,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from bratseval.lesions import Labels, Mask
 from bratseval.metrics import Spacing
@@ -111,6 +110,8 @@ def _within(source: Border, target: Border, spacing_mm: Spacing, tolerance_mm: f
 
 
 def _within_by_transform(source: Border, target: Border, spacing_mm: Spacing, tolerance_mm: float) -> int:
+    from scipy import ndimage  # 20 MB that masks of 1 mm voxels do without
+
     low = np.minimum(source.min(axis=1), target.min(axis=1))
     outside = np.ones(np.maximum(source.max(axis=1), target.max(axis=1)) - low + 1, np.bool_)
     outside[tuple(target - low[:, None])] = False

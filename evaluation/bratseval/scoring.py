@@ -22,12 +22,15 @@ class CaseScore:
         lesions: every lesion of every region.
         corrected: for each region, values under names of their own for those official
             numbers that are known to be wrong; empty where none is.
+        evaluator: for each region, what the official evaluator says under its own names
+            where the platform makes other columns of it (family "instances-2026").
     """
 
     edition: str
     regions: Mapping[str, Mapping[str, float]]
     lesions: tuple[Lesion, ...]
     corrected: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    evaluator: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 class _Rules(Protocol):
@@ -103,7 +106,7 @@ def score_case(
         )
     spacing_mm = (float(spacing_mm[0]), float(spacing_mm[1]), float(spacing_mm[2]))
     scored = _rules(edition.family).score(prediction, reference, spacing_mm, edition)
-    return CaseScore(edition.name, scored.regions, scored.lesions, scored.corrected)
+    return CaseScore(edition.name, scored.regions, scored.lesions, scored.corrected, scored.evaluator)
 
 
 def worst_score(reference: NDArray[np.generic], spacing_mm: Spacing, edition: Edition) -> CaseScore:

@@ -12,6 +12,7 @@ from bratseval.cli.codes import INTERRUPTED, INVALID_INPUT, TERMINATED
 from bratseval.cli.editions import add_editions
 from bratseval.cli.evaluate import add_evaluate
 from bratseval.cli.printable import printable
+from bratseval.cli.report import add_report
 from bratseval.cli.score import add_score
 from bratseval.errors import InputError
 
@@ -42,4 +43,5 @@ def _parser() -> argparse.ArgumentParser:
     add_check(commands.add_parser("check", help="find every problem of a submission before the platform does"))
     add_editions(commands.add_parser("editions", help="list the editions and their rules"))
     add_evaluate(commands.add_parser("evaluate", help="score as a task of MLCube or MedPerf"))
+    add_report(commands.add_parser("report", help="show submissions side by side in one page, with their lesions"))
     return parser

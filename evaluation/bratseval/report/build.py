@@ -134,7 +134,7 @@ def _pairs(contents: Contents, measure: Measure, hrefs: Sequence[str]) -> list[M
     pairs = list(combinations(submissions, 2))
     if len(pairs) > _MOST_PAIRS:
         pairs = list(pairwise(submissions))
-    told = []
+    told: list[Mapping[str, object]] = []
     for first, second in pairs:
         one, other = (contents.mean_of_regions(entry, measure.key) for entry in (first, second))
         change = (other - one)[~np.isnan(other - one)]

@@ -45,7 +45,8 @@ def grey(image: NDArray[np.float32]) -> NDArray[np.uint8]:
     if not bright > dark:
         return np.where(inside, np.uint8(255), np.uint8(0))
     scaled = (np.clip(image, dark, bright) - dark) * (np.float32(254) / (bright - dark))
-    return (scaled + np.float32(1.5)).astype(np.uint8) * inside
+    shades: NDArray[np.uint8] = (scaled + np.float32(1.5)).astype(np.uint8) * inside
+    return shades
 
 
 def difference(prediction: NDArray[np.uint8], reference: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -56,7 +56,7 @@ def case_by_case(
     figure = _figure(9.6, 4.0)
     scatter, bars = figure.subplots(1, 2, width_ratios=(1, 1.4))
     points = scatter.scatter(first[there], second[there], s=22, color=PALETTE[0], alpha=0.75, linewidths=0)
-    points.set_urls([hrefs[i] or None for i in there])
+    points.set_urls([hrefs[int(i)] or None for i in there])
     low = float(min(first[there].min(initial=0.0), second[there].min(initial=0.0)))
     high = float(max(first[there].max(initial=low + 1e-9), second[there].max(initial=low + 1e-9)))
     scatter.plot([low, high], [low, high], color="#59636e", linewidth=0.8)
@@ -67,7 +67,7 @@ def case_by_case(
     colours = [PALETTE[0] if change[i] >= 0 else PALETTE[5] for i in order]
     for place, i in enumerate(order):
         (bar,) = bars.bar(place, change[i], color=colours[place], width=0.9)
-        bar.set_url(hrefs[there[i]] or None)
+        bar.set_url(hrefs[int(there[i])] or None)
     bars.axhline(0, color="#59636e", linewidth=0.8)
     bars.set_xticks([])
     bars.set_xlabel("cases, by difference")
@@ -96,7 +96,7 @@ def _row(
         capprops={"color": "#59636e"},
     )
     points = axes.scatter(column[there], place + spread[there], s=9, color=colour, alpha=0.65, linewidths=0, zorder=3)
-    points.set_urls([hrefs[i] or None for i in there])
+    points.set_urls([hrefs[int(i)] or None for i in there])
 
 
 def _figure(width: float, height: float) -> Any:

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -47,10 +48,14 @@ def add_report(parser: argparse.ArgumentParser) -> None:
 
 
 def _report(arguments: argparse.Namespace) -> int:
+    from bratseval.ranking.standings import manner_of, rank
     from bratseval.report.build import write_report
     from bratseval.report.contents import contents_of
+    from bratseval.report.standings import standings_of
 
     contents = contents_of(_submissions(arguments))
+    named = {submission.name: submission.scores for submission in contents.submissions}
+    manner = replace(manner_of(contents.edition.name), permutations=arguments.permutations, seed=arguments.seed)
     files = {} if arguments.cases is None else _files(contents, arguments)
     done = 0
 
@@ -64,7 +69,7 @@ def _report(arguments: argparse.Namespace) -> int:
             arguments.output,
             arguments.title,
             contents,
-            None,
+            standings_of(rank(named, contents.edition, manner)),
             files,
             jobs=arguments.jobs,
             on_case=told,

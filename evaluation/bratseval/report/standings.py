@@ -64,7 +64,7 @@ def standings_of(ranking: Ranking) -> Standings:
     ]
     notes += [f"Source: {source}" for source in manner.sources]
     heads = ["Place", "Submission", "Score", "Tier", "Without one case", "Failed"]
-    heads += [column.name for column in ranking.columns]
+    heads += [column.name.replace("_", " ") for column in ranking.columns]
     rows = [
         StandingRow(
             rank=f"{standing.place}",

@@ -9,13 +9,13 @@ import pytest
 
 from boxes import labels_of
 from bratseval.challenge import EDITIONS, edition
-from bratseval.challenge.ranking import RANKING, Missing, Scheme
+from bratseval.challenge.ranking import RANKING, SCHEMES, TIES, Missing, Scheme, Ties
 from bratseval.errors import InputError
 from bratseval.leaderboard import CaseScores, Scores
 from bratseval.ranking import Manner, manner_of, rank
 from bratseval.ranking.columns import columns_of, larger_is_better
 from bratseval.ranking.resampling import bootstrap_weights, interval, without_each
-from bratseval.ranking.schemes import SCHEMES, TIES, Ties, case_ranks, places, ranks, scores
+from bratseval.ranking.schemes import case_ranks, places, ranks, scores
 from bratseval.scoring import platform_names, score_case
 from made_scores import VERSIONS
 

@@ -51,7 +51,7 @@ def write_tables(
     lesions = [_lesion_row(case, lesion) for case in cases for lesion in case.score.lesions]
     write_csv(folder / "lesions.csv", _lesion_columns(), lesions)
     everything = {**_everything(cases, edition), "labels": labelling, "predictions_of_no_case": list(unknown)}
-    _write(folder / "scores.json", json.dumps(everything, indent=1, allow_nan=False) + "\n")
+    write_text(folder / "scores.json", json.dumps(everything, indent=1, allow_nan=False) + "\n")
 
 
 # Lesions
@@ -134,7 +134,7 @@ def write_csv(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]])
     table = csv.writer(text, lineterminator="\n")
     table.writerow(head)
     table.writerows([_cell(value) for value in row] for row in rows)
-    _write(path, text.getvalue())
+    write_text(path, text.getvalue())
 
 
 def _cell(value: object) -> object:
@@ -145,7 +145,8 @@ def _cell(value: object) -> object:
     return value
 
 
-def _write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Write a file that appears complete or not at all."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     partial.write_text(text, encoding="utf-8", errors="backslashreplace")  # names need not be text
     partial.replace(path)

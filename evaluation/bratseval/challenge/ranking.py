@@ -2,12 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from bratseval.challenge.editions import EDITIONS
 
 Scheme = Literal["case-ranks", "mean-ranks", "rank-sum"]
 Missing = Literal["worst", "left-out"]
+Ties = Literal["average", "min", "max", "dense", "first"]
+SCHEMES: Final[tuple[Scheme, ...]] = get_args(Scheme)
+MISSING: Final[tuple[Missing, ...]] = get_args(Missing)
+TIES: Final[tuple[Ties, ...]] = get_args(Ties)
+# arXiv 1811.02629; 500,000 on the pages of 2026, which takes five times as long and tells the same
+PERMUTATIONS: Final = 100_000
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,13 @@ value is turned so that larger is better before it comes here. NaN is no value. 
   ("summation of their ranks across the average of the metrics"). It orders as mean-ranks does.
 """
 
-from typing import Final, Literal, get_args
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from bratseval.challenge.ranking import Scheme
-
-Ties = Literal["average", "min", "max", "dense", "first"]
-TIES: Final[tuple[Ties, ...]] = get_args(Ties)
-SCHEMES: Final[tuple[Scheme, ...]] = get_args(Scheme)
+from bratseval.challenge.ranking import Scheme, Ties
 
 Array = NDArray[np.float64]
 _EQUAL: Final = 10  # decimals up to which two means are one: sums of thirds differ in the last bit

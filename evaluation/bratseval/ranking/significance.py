@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-PERMUTATIONS: Final = 100_000
 ALPHA: Final = 0.05
 _CHUNK: Final = 8192  # permutations at a time: 14 MB for 219 cases
 _ROUNDING: Final = 1e-9  # of the largest possible sum: sums of the same differences differ by less

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.challenge import Edition
-from bratseval.challenge.ranking import RANKING, Missing, Scheme
+from bratseval.challenge.ranking import PERMUTATIONS, RANKING, Missing, Scheme, Ties
 from bratseval.leaderboard import Scores
 from bratseval.ranking.columns import Column, Values, columns_of, values_of
 from bratseval.ranking.resampling import SAMPLES, bootstrap_weights, interval, without_each
-from bratseval.ranking.schemes import Ties, case_ranks, places, scores, weighted_means
-from bratseval.ranking.significance import ALPHA, PERMUTATIONS, holm, pairwise_p, tiers
+from bratseval.ranking.schemes import case_ranks, places, scores, weighted_means
+from bratseval.ranking.significance import ALPHA, holm, pairwise_p, tiers
 
 Array = NDArray[np.float64]
 SEED: Final = 0

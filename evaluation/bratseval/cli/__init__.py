@@ -1,4 +1,4 @@
-"""The command line of the task: bratseval score | check | editions | evaluate | leaderboard | rank | compare | report."""
+"""The command line of the task: bratseval score | check | editions | leaderboard | rank | compare | report | …"""
 
 import argparse
 import signal

@@ -3,13 +3,13 @@
 import argparse
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bratseval.challenge import MODALITIES, Modality
 from bratseval.cli.codes import ENVIRONMENT, OK
 from bratseval.cli.printable import printable
+from bratseval.cli.rank import add_manner_options, manner
 from bratseval.cli.scoring_run import cores
 from bratseval.errors import InputError
 
@@ -41,22 +41,23 @@ def add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--modalities", nargs="+", default=list(_MODALITIES), choices=MODALITIES, help="default: %(default)s"
     )
-    parser.add_argument("--permutations", type=int, default=100_000)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--published", action="store_true", help="show published results besides, unranked")
+    add_manner_options(parser)
     parser.add_argument("--jobs", type=int, default=cores(), help="processes; default: the cores (%(default)s)")
-    parser.set_defaults(command=_report)
+    parser.set_defaults(command=_report, scheme=None, ties="average", samples=2000)  # as bratseval rank
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from bratseval.ranking.standings import manner_of, rank
+    from bratseval.leaderboard.published import published_beside
+    from bratseval.ranking.standings import rank
     from bratseval.report.build import write_report
     from bratseval.report.contents import contents_of
     from bratseval.report.standings import standings_of
 
     contents = contents_of(_submissions(arguments))
     named = {submission.name: submission.scores for submission in contents.submissions}
-    manner = replace(manner_of(contents.edition.name), permutations=arguments.permutations, seed=arguments.seed)
     files = {} if arguments.cases is None else _files(contents, arguments)
+    published = published_beside(contents.edition.name) if arguments.published else ()
     done = 0
 
     def told(case: str) -> None:
@@ -69,7 +70,7 @@ def _report(arguments: argparse.Namespace) -> int:
             arguments.output,
             arguments.title,
             contents,
-            standings_of(rank(named, contents.edition, manner)),
+            standings_of(rank(named, contents.edition, manner(contents.edition.name, arguments)), published),
             files,
             jobs=arguments.jobs,
             on_case=told,

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bratseval.leaderboard.published import PublishedResult
 from bratseval.ranking.columns import Column
 from bratseval.ranking.standings import Mean, Ranking
 from bratseval.report.contents import number
@@ -54,8 +55,13 @@ class Standings:
     matrix: Matrix | None
 
 
-def standings_of(ranking: Ranking) -> Standings:
-    """A ranking as the report shows it."""
+def standings_of(ranking: Ranking, published: Sequence[PublishedResult] = ()) -> Standings:
+    """A ranking as the report shows it.
+
+    Args:
+        published: results to show below the submissions, without a place: they are of
+            other cases, or nobody knows of which.
+    """
     manner = ranking.manner
     notes = [
         f"Ranked by {', '.join(manner.metrics)} in every region: {manner.scheme}, ties {manner.ties}, missing values "
@@ -79,7 +85,18 @@ def standings_of(ranking: Ranking) -> Standings:
         )
         for standing in ranking.standings
     ]
-    return Standings(heads, rows, notes, _matrix(ranking) if len(rows) > 1 else None)
+    matrix = _matrix(ranking) if len(rows) > 1 else None
+    return Standings(heads, [*rows, *(_published(result, ranking.columns) for result in published)], notes, matrix)
+
+
+def _published(result: PublishedResult, columns: Sequence[Column]) -> StandingRow:
+    values = [result.values.get(column.metric, {}).get(column.region) for column in columns]
+    told = [
+        "" if value is None else number(value, 3 if column.larger_is_better else 1)
+        for value, column in zip(values, columns, strict=True)
+    ]
+    name = f"{result.team}, {result.told} ({result.edition}, {result.case_set}; {result.source})"
+    return StandingRow("published", name, ["", "", "", "", *told], published=True)
 
 
 def _matrix(ranking: Ranking) -> Matrix:

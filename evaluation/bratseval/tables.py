@@ -45,13 +45,13 @@ def write_tables(
         (case.case, *row, case.state, case.reason, "; ".join(case.warnings))
         for case, row in zip(cases, values(cases, edition).tolist(), strict=True)
     )
-    _write_csv(folder / "cases.csv", ("scan_id", *names, "state", "reason", "warnings"), rows)
+    write_csv(folder / "cases.csv", ("scan_id", *names, "state", "reason", "warnings"), rows)
     described = ((name, *row) for name, row in summary(cases, edition).items())
-    _write_csv(folder / "summary.csv", ("", *names), described)
+    write_csv(folder / "summary.csv", ("", *names), described)
     lesions = [_lesion_row(case, lesion) for case in cases for lesion in case.score.lesions]
-    _write_csv(folder / "lesions.csv", _lesion_columns(), lesions)
+    write_csv(folder / "lesions.csv", _lesion_columns(), lesions)
     everything = {**_everything(cases, edition), "labels": labelling, "predictions_of_no_case": list(unknown)}
-    _write(folder / "scores.json", json.dumps(everything, indent=1, allow_nan=False) + "\n")
+    write_text(folder / "scores.json", json.dumps(everything, indent=1, allow_nan=False) + "\n")
 
 
 # Lesions
@@ -100,6 +100,7 @@ def _everything(cases: Sequence[ScoredCase], edition: Edition) -> dict[str, obje
                 "warnings": case.warnings,
                 "refused": case.refused,
                 "sha256": case.files,
+                "reference": next(iter(case.files), ""),
                 "regions": case.score.regions,
                 "corrected": case.score.corrected,
                 "evaluator": case.score.evaluator,
@@ -108,7 +109,7 @@ def _everything(cases: Sequence[ScoredCase], edition: Edition) -> dict[str, obje
             for case in cases
         ],
     }
-    return {key: _without_nan(value) for key, value in content.items()}
+    return {key: without_nan(value) for key, value in content.items()}
 
 
 def _by_column(cases: Sequence[ScoredCase], edition: Edition) -> Mapping[str, Mapping[str, float]]:
@@ -116,23 +117,24 @@ def _by_column(cases: Sequence[ScoredCase], edition: Edition) -> Mapping[str, Ma
     return {name: {row: values[i] for row, values in rows.items()} for i, name in enumerate(columns(cases, edition))}
 
 
-def _without_nan(content: object) -> object:
+def without_nan(content: object) -> object:
     """The same with null for NaN and a word for infinity, neither of which JSON has."""
     if isinstance(content, Mapping):
-        return {key: _without_nan(value) for key, value in content.items()}
+        return {key: without_nan(value) for key, value in content.items()}
     if isinstance(content, (list, tuple)):
-        return [_without_nan(value) for value in content]
+        return [without_nan(value) for value in content]
     if isinstance(content, float) and not math.isfinite(content):
         return None if math.isnan(content) else "Infinity"
     return content
 
 
-def _write_csv(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def write_csv(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table that appears complete or not at all; NaN is an empty cell, and no text runs in a spreadsheet."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(head)
     table.writerows([_cell(value) for value in row] for row in rows)
-    _write(path, text.getvalue())
+    write_text(path, text.getvalue())
 
 
 def _cell(value: object) -> object:
@@ -143,7 +145,8 @@ def _cell(value: object) -> object:
     return value
 
 
-def _write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Write a file that appears complete or not at all."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     partial.write_text(text, encoding="utf-8", errors="backslashreplace")  # names need not be text
     partial.replace(path)

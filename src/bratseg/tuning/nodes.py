@@ -132,6 +132,10 @@ def _steps(shape: tuple[int, int, int], *, corners: bool, both_ways: bool) -> ND
     steps = []
     for dx, dy, dz in np.ndindex(3, 3, 3):
         x, y, z = dx - 1, dy - 1, dz - 1
-        if (both_ways or (x, y, z) > (0, 0, 0)) and (x, y, z) != (0, 0, 0) and (corners or abs(x) + abs(y) + abs(z) < 3):
+        if (
+            (both_ways or (x, y, z) > (0, 0, 0))
+            and (x, y, z) != (0, 0, 0)
+            and (corners or abs(x) + abs(y) + abs(z) < 3)
+        ):
             steps.append((x * ny + y) * nz + z)
     return np.array(steps, np.int64)

@@ -221,9 +221,7 @@ class _Memory(dict[int, int]):
         return value
 
 
-def _overlaps(
-    nodes: Nodes, right: Right, corner: tuple[int, int, int]
-) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+def _overlaps(nodes: Nodes, right: Right, corner: tuple[int, int, int]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """(lesions, nodes): whether a node touches a lesion's reach, and how many voxels it shares with the lesion."""
     shape = right.reach.shape
     first = [own - other for own, other in zip(right.corner, corner, strict=True)]
@@ -273,5 +271,3 @@ def _nodes_in(part: int) -> list[int]:
         members.append(lowest.bit_length() - 1)
         part ^= lowest
     return members
-
-

@@ -1,4 +1,4 @@
-"""Predictions with mistakes that are known: a phantom's tumour a little off, and small components that are not there."""
+"""Predictions with known mistakes: a phantom's tumour a little off, and small components that are not there."""
 
 from typing import Final
 

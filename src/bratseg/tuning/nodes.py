@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from bratseval.lesions import Mask, components_of
 
@@ -49,7 +50,7 @@ class Nodes:
             ring = np.unique(np.concatenate([self._neighbours(node) for node in together]))
             owners = np.bincount(self._padded[ring], minlength=self.count + 1)[1:]
             owners[list(together)] = 0
-            self._around[together] = owners
+            self._around[together] = owners.astype(np.int64)
         return self._around[together]
 
     def _neighbours(self, node: int) -> NDArray[np.int64]:
@@ -74,7 +75,7 @@ def nodes_of(labels: NDArray[np.uint8]) -> Nodes:
     volume = np.zeros(labels.shape, np.int32)
     own: list[int] = []
     sizes: list[int] = []
-    for label in np.flatnonzero(np.bincount(labels.ravel(), minlength=1))[:]:
+    for label in np.flatnonzero(np.bincount(labels.ravel())):
         if label:
             parts = components_of(labels == label)
             inside = parts.labels != 0
@@ -93,10 +94,7 @@ def nodes_of(labels: NDArray[np.uint8]) -> Nodes:
 
 
 def _boxes(volume: NDArray[np.int32], count: int) -> Iterator[Box]:
-    from scipy import ndimage
-
-    for x, y, z in ndimage.find_objects(volume, max_label=count):
-        yield x, y, z
+    yield from ndimage.find_objects(volume, max_label=count)
 
 
 def _links(volume: NDArray[np.int32], count: int) -> tuple[tuple[frozenset[int], ...], tuple[frozenset[int], ...]]:

@@ -1,4 +1,4 @@
-"""What the rules of an edition make of a reference, worked out once a case: its lesions, their reach, their surfaces."""
+"""What the rules of an edition make of a reference, once a case: its lesions, their reach, their surfaces."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -6,6 +6,7 @@ and matched within microseconds, and what a lesion measures against a set is loo
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +84,7 @@ def score_region(
     def mean(totals: list[float], missing: float, nothing: float) -> NDArray[np.float64]:
         # in the order of lesion_values, on which the last bit depends
         total = np.array(totals)[of_state] + penalised * missing
-        return np.divide(total, entries, out=np.full(len(entries), nothing), where=entries != 0)
+        return np.asarray(np.divide(total, entries, out=np.full(len(entries), nothing), where=entries != 0))
 
     return RegionValues(
         mean([each.dice for each in sums], 0.0, 1.0), mean([each.hd95_mm for each in sums], penalty_mm, 0.0)
@@ -256,7 +257,8 @@ def _grown(part: int, within: int, links: Sequence[int]) -> int:
     return part
 
 
-def _bits(there: NDArray[np.bool_]) -> int:
+def _bits(there: Any) -> int:
+    """A mask of nodes, (nodes,) booleans, as an integer."""
     return int.from_bytes(np.packbits(there, bitorder="little").tobytes(), "little")
 
 

@@ -91,7 +91,7 @@ def choose_shares(tried: Sequence[Shares], scores: NDArray[np.float64], objectiv
     means = scores.mean(axis=0)
     better = means if objective == "dice" else -means
     good = np.flatnonzero(better >= better.max() - EPS[objective])
-    unequal = [round(float(np.var(tried[i])), 12) for i in good]
+    unequal = [round(float(np.var(tried[i])), 12) for i in good.tolist()]
     return ShareChoice(tried[int(good[int(np.argmin(unequal))])], dict(zip(tried, means.tolist(), strict=True)))
 
 

@@ -64,7 +64,7 @@ def states_of(nodes: Nodes, grid: Grid, *, mode: Mode, fill: Fill, voxel_mm3: fl
 def _ratios(nodes: Nodes, kept: NDArray[np.uint8]) -> NDArray[np.float64]:
     tumour = (kept != 0) @ nodes.voxels
     scarce = (kept == _SCARCE) @ nodes.voxels
-    return np.divide(scarce, tumour, out=np.full(len(kept), np.inf), where=tumour != 0)
+    return np.asarray(np.divide(scarce, tumour, out=np.full(len(kept), np.inf), where=tumour != 0))
 
 
 class _Removal:
@@ -78,7 +78,8 @@ class _Removal:
     def each(self, state: State) -> list[State]:
         """The state after the removal at each limit."""
         small = [part for part in self._parts(state) if part[0] < self._limits[-1]]
-        left, results, done = state, [], 0
+        left, done = state, 0
+        results: list[State] = []
         for limit in self._limits:
             while done < len(small) and small[done][0] < limit:
                 if left is state:

@@ -101,6 +101,16 @@ def surface_of(mask: Mask | NDArray[np.uint8], spacing_mm: Spacing) -> Surface:
     Numbers in place of true make the codes of their windows that many times as large,
     modulo 256, as in the official code of 2024 where it forgets to make them a mask.
     """
+    at, codes = windows_of(mask)
+    return Surface(at, surface_areas_mm2(spacing_mm)[codes])
+
+
+def windows_of(mask: Mask | NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+    """The 2x2x2 windows that a mask (x, y, z) neither misses nor fills, (n, 3) in scan order, and their codes.
+
+    A code has one bit for each voxel of the window, so codes of masks without a common
+    voxel add up to the code of their union.
+    """
     x, y, z = (n + 1 for n in mask.shape)
     # one bit for each voxel of the window, the last voxel in the lowest, as the table wants it
     code = np.zeros((x, y, z), np.uint8)
@@ -115,7 +125,7 @@ def surface_of(mask: Mask | NDArray[np.uint8], spacing_mm: Spacing) -> Surface:
     at[0] = rows // y
     at[1] = rows - at[0] * np.int64(y)
     at[2] = found - rows * z
-    return Surface(at.T, _surface_areas(spacing_mm)[flat[found]])
+    return at.T, flat[found]
 
 
 def owners_of(surface: Surface, parts: Labels) -> Labels:
@@ -164,7 +174,8 @@ def is_lattice(spacing_mm: Spacing) -> bool:
 
 
 @lru_cache(maxsize=8)
-def _surface_areas(spacing_mm: Spacing) -> NDArray[np.float64]:
+def surface_areas_mm2(spacing_mm: Spacing) -> NDArray[np.float64]:
+    """The surface's area in a window of each code, 0 to 255."""
     table: NDArray[np.float64] = create_table_neighbour_code_to_surface_area(spacing_mm)
     return table
 

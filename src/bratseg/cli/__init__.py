@@ -1,4 +1,4 @@
-"""The command line of the answer: bratseg infer | phantom | weights | demo | info."""
+"""The command line of the answer: bratseg infer | phantom | weights | train | demo | info."""
 
 import argparse
 import signal
@@ -10,6 +10,7 @@ from types import FrameType
 from bratseg.cli.codes import INTERRUPTED, TERMINATED, USAGE
 from bratseg.cli.infer import add_infer
 from bratseg.cli.show import add_demo, add_phantom, info
+from bratseg.cli.train import add_train
 from bratseg.cli.weights import add_weights
 from bratseval.errors import InputError
 
@@ -39,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     add_infer(commands.add_parser("infer", help="segment a folder of cases, one case folder, or four files"))
     add_phantom(commands.add_parser("phantom", help="make cases with a known answer"))
     add_weights(commands.add_parser("weights", help="show, convert or train weights"))
+    add_train(commands.add_parser("train", help="pretrain and fine-tune both networks, as a campaign file says"))
     add_demo(commands.add_parser("demo", help="segment a phantom (or a case), score it, draw it"))
     commands.add_parser("info", help="say what is installed, as JSON").set_defaults(command=info)
     return parser

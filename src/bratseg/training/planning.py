@@ -21,6 +21,7 @@ from bratseg.training.layout import CONFIGURATIONS, DATASETS, PLANNER, PLANS, La
 from bratseg.training.records import write_json
 
 _SMALLEST_EDGE: Final = 4  # of the deepest features: nnunetv2 2.8.1, ExperimentPlanner
+_DATA: Final = f"{PLANS}_3d_fullres"  # the preprocessed data, shared by both networks
 _MOVED: Final = f"{PLANS}Moved"
 _NETWORK: Final = "bratseg.trainers.mednext.MedNeXtNetwork"
 
@@ -49,6 +50,9 @@ def make_plans(campaign: Campaign, layout: Layout) -> None:
     moved = layout.preprocessed("pretrain") / f"{_MOVED}.json"
     plans = json.loads(moved.read_text("utf-8"))
     plans["plans_name"] = PLANS
+    for configuration in plans["configurations"].values():
+        if "data_identifier" in configuration:
+            configuration["data_identifier"] = _DATA
     write_json(layout.preprocessed("pretrain") / f"{PLANS}.json", plans)
     moved.unlink()
 
@@ -63,7 +67,7 @@ def campaign_plans(planned: Table, campaign: Campaign) -> Table:
         planned: what the planner wrote.
     """
     full = dict(planned["configurations"]["3d_fullres"])
-    full |= {"patch_size": list(campaign.patch_size), "batch_size": campaign.batch_size}
+    full |= {"patch_size": list(campaign.patch_size), "batch_size": campaign.batch_size, "data_identifier": _DATA}
     if campaign.unet is not None:
         full["architecture"] = _unet(full, campaign.unet)
     configurations = {CONFIGURATIONS["nnunet"]: full}

@@ -64,7 +64,8 @@ def _noisy(rng: np.random.Generator, image: Voxels) -> Voxels:
     """Rician noise, as of a magnitude image."""
     level = np.float32(rng.uniform(*NOISE))
     real, imaginary = (level * rng.standard_normal(image.shape, dtype=np.float32) for _ in range(2))
-    return np.hypot(image + real, imaginary)
+    noisy: Voxels = np.hypot(image + real, imaginary)
+    return noisy
 
 
 def _shade(rng: np.random.Generator, shape: tuple[int, ...]) -> Voxels:
@@ -72,7 +73,8 @@ def _shade(rng: np.random.Generator, shape: tuple[int, ...]) -> Voxels:
     direction = rng.normal(0, 1, 3)
     direction *= rng.uniform(*SHADE) / np.linalg.norm(direction)
     axes = np.meshgrid(*(np.linspace(-1, 1, side) for side in shape), indexing="ij", sparse=True)
-    return np.exp(sum(a * axis for a, axis in zip(direction, axes, strict=True))).astype(np.float32)
+    logarithm = sum((a * axis for a, axis in zip(direction, axes, strict=True)), start=np.zeros(shape))
+    return np.exp(logarithm).astype(np.float32)
 
 
 def _median(image: Voxels) -> np.float32:

@@ -34,7 +34,8 @@ def train_fold(source: Path, folder: Path, stage: str) -> None:
     os.environ["MASTER_ADDR"] = "localhost"
     os.environ["MASTER_PORT"] = str(_free_port())
     spawn(  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        train_rank, (campaign.gpus, campaign, folder, stage, "nccl"), nprocs=campaign.gpus)
+        train_rank, (campaign.gpus, campaign, folder, stage, "nccl"), nprocs=campaign.gpus
+    )
 
 
 def train_rank(rank: int, ranks: int, campaign: Campaign, folder: Path, stage: str, backend: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from types import FrameType
 
+from bratseg.cli.campaign_demo import add_campaign_demo
 from bratseg.cli.codes import INTERRUPTED, TERMINATED, USAGE
 from bratseg.cli.infer import add_infer
 from bratseg.cli.show import add_demo, add_phantom, info
@@ -42,5 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     add_weights(commands.add_parser("weights", help="show, convert or train weights"))
     add_train(commands.add_parser("train", help="pretrain and fine-tune both networks, as a campaign file says"))
     add_demo(commands.add_parser("demo", help="segment a phantom (or a case), score it, draw it"))
+    campaign_demo = commands.add_parser("campaign-demo", help="every stage of the method on phantoms, in minutes")
+    add_campaign_demo(campaign_demo)
     commands.add_parser("info", help="say what is installed, as JSON").set_defaults(command=info)
     return parser

@@ -64,6 +64,7 @@ def test_the_template_has_the_papers_numbers(tmp_path: Path, capsys: pytest.Capt
         ("seed = 0", "seed = 0\nspeed = 1", "run has unknown keys"),
         ('name = "tiny"', 'name = "tiny"\ncolour = "red"', "the file has unknown keys"),
         ("patch_size = [16, 32, 16]", "patch_size = [16, 40, 16]", "multiples of 16"),
+        ("patch_size = [16, 32, 16]", "patch_size = [16, 16, 16]", "plan.patch_size is too small"),
         ('folds = ["0", "1"]', 'folds = ["0", "0"]', "finetune.folds are not as they should be"),
         ('folds = ["0", "1"]', 'folds = ["0", "all"]', "finetune.folds are not as they should be"),
         ('folds = ["all"]', 'folds = ["0"]', "folds that are not pretrained"),

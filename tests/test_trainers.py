@@ -42,14 +42,14 @@ def test_deep_supervision_answers_at_five_scales_in_training_and_evaluation(trai
 
 def test_every_head_gets_a_gradient() -> None:
     made = network()
-    sum(answer.square().sum() for answer in made(torch.randn(1, 4, 16, 16, 16))).backward()
+    sum(answer.square().sum() for answer in made(torch.randn(1, 4, 32, 16, 16))).backward()
     without = [name for name, parameter in made.named_parameters() if parameter.grad is None]
     assert without == []
     assert len([name for name, _ in made.named_parameters() if "out_" in name]) == 2 * HEADS  # weight and bias
 
 
 def test_blocks_computed_again_give_the_same_gradients() -> None:
-    images = torch.randn(1, 4, 16, 16, 16)
+    images = torch.randn(1, 4, 32, 16, 16)
     gradients = []
     for checkpointing in (False, True):
         made = network(checkpointing=checkpointing)
@@ -66,7 +66,7 @@ def test_its_tensors_fill_the_network_of_inference(tmp_path: Path) -> None:
     assert found.mednext
     inference = build_mednext(MedNeXtArchitecture(4, 3, (1,) * 9, (2, 3, 4, 4, 4, 4, 4, 3, 2)), 4, 3).eval()
     fill(inference, found.state, tmp_path)
-    images = torch.randn(1, 4, 16, 16, 16)
+    images = torch.randn(1, 4, 32, 16, 16)
     with torch.no_grad():
         assert torch.equal(inference(images), made(images))
 

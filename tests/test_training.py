@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,7 +16,10 @@ import torch
 from bratseg.cli import main
 from bratseg.models.convert import load_checkpoint
 from bratseg.phantoms import make_phantom, write_phantom
+from bratseg.training.campaign import read_campaign
 from bratseg.training.layout import Layout
+from bratseg.training.running import child_environment
+from bratseg.training.stages import stages_of
 from bratseg.weights import read_manifest, read_weights
 from bratseval.cases import find_cases
 from campaign_text import TINY
@@ -209,7 +213,7 @@ def test_tuning_gives_the_shares_and_a_share_of_nothing_leaves_a_network_out(cam
 def test_what_is_not_trained_is_not_packed(campaign: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pack = ["weights", "pack", str(campaign), "-o", str(tmp_path / "weights"), "--licence", "Apache-2.0"]
     assert main(pack) == 2
-    assert "finetune-nnunet-1, finetune-mednext-1 is not done" in capsys.readouterr().err
+    assert "finetune-mednext-1 is not done" in capsys.readouterr().err
     assert not (tmp_path / "weights").exists()
 
 
@@ -226,3 +230,27 @@ def test_a_failed_stage_names_its_log_and_shows_its_end(
     told = capsys.readouterr().err
     assert "link-pretrain.log: link-pretrain ended with exit code 2" in told
     assert "nowhere: is not a folder" in told
+
+
+def test_two_processes_train_together_and_one_of_them_writes(campaign: Path) -> None:
+    source, layout = campaign.parent / "tiny.toml", Layout(campaign)
+    read = read_campaign(source)
+    stage = next(stage for stage in stages_of(read, layout) if stage.name == "finetune-nnunet-1")
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        port = str(probe.getsockname()[1])
+    script = Path(__file__).with_name("ddp_on_cpu.py")
+    done = subprocess.run(
+        [sys.executable, script, source, campaign, stage.name, port],
+        env={**child_environment(layout, stage, read, os.environ), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "I am local rank 1" in done.stdout
+    checkpoint = load_checkpoint(stage.product)
+    assert checkpoint["current_epoch"] == 1
+    teacher = load_checkpoint(layout.fold("pretrain", "nnunet", "all") / "checkpoint_final.pth")
+    assert set(checkpoint["network_weights"]) == set(teacher["network_weights"])  # no "module." before any name
+    assert len(json.loads((stage.product.parent / "history.json").read_text("utf-8"))) == 1

@@ -38,7 +38,7 @@ def run_campaign_demo(output: Path, size: Size, say: Callable[[str], None]) -> O
     cases = make_hospitals(output / "cases", size)
     splits = output / "folds" / "splits_final.json"
     transfer, scratch = write_campaigns(output, cases, splits, size)
-    _folds(output, cases, splits, size, say)
+    _folds(cases, splits, size)
     say("training: GLI then SSA, and beside it the same SSA training from scratch")
     _together(output, {"transfer": ["train", str(transfer)], "scratch": ["train", str(scratch)]}, say)
     say("predicting every SSA case with models that never saw it")
@@ -77,7 +77,7 @@ def _rows(output: Path, cases: Cases, splits: Path, size: Size) -> tuple[Row, ..
     )
 
 
-def _folds(output: Path, cases: Cases, splits: Path, size: Size, say: Callable[[str], None]) -> None:
+def _folds(cases: Cases, splits: Path, size: Size) -> None:
     if splits.exists():
         return
     names = sorted(path.name for path in cases.finetune.iterdir())
@@ -96,7 +96,7 @@ def _packed(output: Path, cases: Cases, weights: Path, say: Callable[[str], None
     _run(
         output,
         "infer",
-        ["infer", "-i", str(cases.finetune_test), "-o", str(segmentations), "--weights", str(weights)],
+        ["infer", "-i", str(cases.finetune_test), "-o", str(segmentations), "--weights", str(weights), "--resume"],
         say,
     )
     arguments = [str(segmentations), str(cases.finetune_test), "-o", str(scores), "--edition", EDITION]

@@ -37,7 +37,7 @@ class Size:
 
 
 FULL: Final = Size(3.0, 24, 15, 4, 5, 32, 8, 8, 40, 8, 2)
-SMALL: Final = Size(5.0, 4, 6, 1, 2, 16, 4, 4, 2, 1, 1)
+SMALL: Final = Size(5.0, 4, 6, 1, 2, 32, 4, 4, 2, 1, 1)
 
 
 @dataclass(frozen=True)

@@ -219,6 +219,9 @@ def _schedule(fields: Fields, networks: tuple[Network, ...]) -> Schedule:
 def _check(campaign: Campaign, fields: Fields) -> None:
     """What no single key tells."""
     finetune, pretrain = campaign.schedules["finetune"], campaign.schedules.get("pretrain")
+    if campaign.mednext is not None and set(campaign.patch_size) == {_MULTIPLE}:
+        expected = f"an edge above {_MULTIPLE}: nothing can be normalised at the bottom of MedNeXt"
+        raise fields.error("is too small", expected, campaign.patch_size, "plan.patch_size")
     if campaign.gpus > 1 and (campaign.device == "cpu" or campaign.gpus > campaign.batch_size):
         expected = f"1, or at most batch_size ({campaign.batch_size}) on cuda"
         raise fields.error("does not fit", expected, f"{campaign.gpus} on {campaign.device}", "run.gpus")

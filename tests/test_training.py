@@ -45,9 +45,10 @@ def children_of(pid: int) -> list[int]:
     return found
 
 
-def wait_until(true: Callable[[], bool]) -> None:
+def wait_until(true: Callable[[], bool], process: "subprocess.Popen[bytes] | None" = None) -> None:
     end = time.monotonic() + PATIENCE_S
     while not true():
+        assert process is None or process.poll() is None, process.communicate()[1].decode()
         assert time.monotonic() < end
         time.sleep(0.1)
 
@@ -77,7 +78,7 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # while a dataset is read: a kill that leaves no time to tidy up
     process = start(root)
     log = layout.log("fingerprint-pretrain")
-    wait_until(log.exists)
+    wait_until(log.exists, process)
     (child,) = children_of(process.pid)
     process.kill()
     process.wait()
@@ -87,7 +88,7 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # in the middle of a training: as Slurm or a shell ends it
     process = start(root)
     history = layout.fold("pretrain", "nnunet", "all") / "history.json"
-    wait_until(history.exists)
+    wait_until(history.exists, process)
     (child,) = children_of(process.pid)
     process.send_signal(signal.SIGTERM)
     assert process.wait(PATIENCE_S) == 128 + signal.SIGTERM

@@ -1,6 +1,5 @@
 """The demonstration from cases to scores; started again, it goes on where it was."""
 
-import json
 import os
 import subprocess
 import sys
@@ -38,7 +37,8 @@ def run_campaign_demo(output: Path, size: Size, say: Callable[[str], None]) -> O
     cases = make_hospitals(output / "cases", size)
     splits = output / "folds" / "splits_final.json"
     transfer, scratch = write_campaigns(output, cases, splits, size)
-    _folds(cases, splits, size)
+    say("making folds that are alike")
+    _folds(output, cases, splits, size, say)
     say("training: GLI then SSA, and beside it the same SSA training from scratch")
     _together(output, {"transfer": ["train", str(transfer)], "scratch": ["train", str(scratch)]}, say)
     say("predicting every SSA case with models that never saw it")
@@ -77,15 +77,11 @@ def _rows(output: Path, cases: Cases, splits: Path, size: Size) -> tuple[Row, ..
     )
 
 
-def _folds(cases: Cases, splits: Path, size: Size) -> None:
+def _folds(output: Path, cases: Cases, splits: Path, size: Size, say: Callable[[str], None]) -> None:
     if splits.exists():
         return
-    names = sorted(path.name for path in cases.finetune.iterdir())
-    splits.parent.mkdir(parents=True, exist_ok=True)
-    parts = [names[fold :: size.folds] for fold in range(size.folds)]
-    splits.write_text(
-        json.dumps([{"train": [n for n in names if n not in part], "val": part} for part in parts]), "utf-8"
-    )
+    arguments = ["-o", str(splits.parent), "--folds", str(size.folds), "--clusters", *map(str, size.clusters)]
+    _run(output, "folds", ["folds", str(cases.finetune), *arguments], say)
 
 
 def _packed(output: Path, cases: Cases, weights: Path, say: Callable[[str], None]) -> None:

@@ -20,6 +20,9 @@ class Size:
     Attributes:
         spacing_mm: voxel edge of all phantoms.
         pretrain, finetune: cases of each domain; `tests` more of both that nothing is trained on.
+        clusters: numbers of clusters that are tried.
+        patch: edge in voxels.
+        features, channels: width of U-Net and MedNeXt.
         pretrain_epochs, finetune_epochs: of `iterations` batches.
     """
 
@@ -28,6 +31,7 @@ class Size:
     finetune: int
     tests: int
     folds: int
+    clusters: tuple[int, ...]
     patch: int
     features: int
     channels: int
@@ -36,8 +40,8 @@ class Size:
     finetune_epochs: int
 
 
-FULL: Final = Size(3.0, 24, 15, 4, 5, 32, 8, 8, 40, 8, 2)
-SMALL: Final = Size(5.0, 4, 6, 1, 2, 32, 4, 4, 2, 1, 1)
+FULL: Final = Size(3.0, 24, 15, 4, 5, (2, 3, 4), 32, 8, 8, 40, 8, 2)
+SMALL: Final = Size(5.0, 4, 6, 1, 2, (2,), 32, 4, 4, 2, 1, 1)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The command line of the answer: bratseg infer | phantom | weights | train | demo | info."""
+"""The command line of the answer: bratseg infer | folds | phantom | weights | train | demo | info."""
 
 import argparse
 import signal
@@ -9,6 +9,7 @@ from types import FrameType
 
 from bratseg.cli.campaign_demo import add_campaign_demo
 from bratseg.cli.codes import INTERRUPTED, TERMINATED, USAGE
+from bratseg.cli.folds import add_folds
 from bratseg.cli.infer import add_infer
 from bratseg.cli.show import add_demo, add_phantom, info
 from bratseg.cli.train import add_train
@@ -39,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"brats-harness {version('brats-harness')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_infer(commands.add_parser("infer", help="segment a folder of cases, one case folder, or four files"))
+    add_folds(commands.add_parser("folds", help="make cross-validation folds that are alike, from radiomic features"))
     add_phantom(commands.add_parser("phantom", help="make cases with a known answer"))
     add_weights(commands.add_parser("weights", help="show, convert or train weights"))
     add_train(commands.add_parser("train", help="pretrain and fine-tune both networks, as a campaign file says"))

@@ -21,6 +21,8 @@ from bratseg.training.layout import CONFIGURATIONS, DATASETS, PLANNER, PLANS, La
 from bratseg.training.records import write_json
 
 _SMALLEST_EDGE: Final = 4  # of the deepest features: nnunetv2 2.8.1, ExperimentPlanner
+# Of all cases together; upstream draws 1e8 and holds them in memory. They only matter to CT, and MR is z-scored.
+_SAMPLED_VOXELS: Final = 1_000_000
 _DATA: Final = f"{PLANS}_3d_fullres"  # the preprocessed data, shared by both networks
 _MOVED: Final = f"{PLANS}Moved"
 _NETWORK: Final = "bratseg.trainers.mednext.MedNeXtNetwork"
@@ -32,6 +34,7 @@ def extract_fingerprint(campaign: Campaign, layout: Layout, domain: Domain) -> N
     """Shapes, spacings and intensities of a raw dataset."""
     extractor = DatasetFingerprintExtractor(DATASETS[domain], campaign.processes)
     extractor.show_progress_bar = False
+    extractor.num_foreground_voxels_for_intensitystats = _SAMPLED_VOXELS
     extractor.run(overwrite_existing=True)
     shutil.copyfile(layout.raw(domain) / "dataset.json", layout.preprocessed(domain) / "dataset.json")
     write_json(layout.preprocessed(domain) / "fingerprinted.json", {"dataset": DATASETS[domain]})

@@ -1,6 +1,8 @@
 """Which cases each fold trains on, put where upstream looks for it."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,11 +19,22 @@ def place_splits(campaign: Campaign, layout: Layout, domain: Domain) -> None:
     Raises:
         InputError: the splits do not fit.
     """
-    source = campaign.splits[domain]
+    source = campaign.splits.get(domain) or _made(campaign, layout, domain)
     splits = read_json(source)
     cases = sorted(json.loads(layout.cases(domain).read_text("utf-8")))
     check_splits(splits, cases, campaign.schedules[domain].folds, source)
     write_json(layout.splits(domain), splits)
+
+
+def _made(campaign: Campaign, layout: Layout, domain: Domain) -> Path:
+    """The splits that `bratseg folds` makes, with its tables and plots, in the campaign's folder."""
+    folder = layout.folder / "folds" / domain
+    count = str(max(2, *(int(fold) + 1 for fold in campaign.schedules[domain].folds)))
+    command = [sys.executable, "-m", "bratseg.cli", "folds", str(campaign.data[domain]), "-o", str(folder)]
+    command += ["--folds", count, "--seed", str(campaign.seed), "--jobs", str(campaign.processes)]
+    if subprocess.run(command, check=False).returncode:  # noqa: S603 - our own command, a list, no shell
+        raise InputError(f"{campaign.data[domain]}: got no folds. See above, or give splits in the campaign file.")
+    return folder / "splits_final.json"
 
 
 def check_splits(splits: object, cases: Sequence[str], folds: Sequence[str], source: Path) -> None:

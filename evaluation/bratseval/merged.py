@@ -39,7 +39,7 @@ def merge(pair: Crop, spacing_mm: Spacing, edition: Edition) -> Mapping[str, tup
     right: dict[str, _Tissue] = {}
     for name, rules in {**edition.regions, **edition.unscored}.items():
         masks = masks_of(pair, rules)
-        smallest = _smallest_kept(rules, spacing_mm, edition)
+        smallest = smallest_kept(rules, spacing_mm, edition)
         answered[name] = _tissue(masks.prediction, masks.corner, rules, spacing_mm, smallest)
         right[name] = _tissue(masks.reference, masks.corner, rules, spacing_mm, 0.0)
     return {
@@ -129,7 +129,7 @@ def _touched(tissue: _Tissue, other: _Tissue) -> list[tuple[int, int]]:
     return [(int(own), int(theirs)) for own, theirs in pairs]
 
 
-def _smallest_kept(rules: RegionRules, spacing_mm: Spacing, edition: Edition) -> float:
+def smallest_kept(rules: RegionRules, spacing_mm: Spacing, edition: Edition) -> float:
     """Predicted lesions of at most this many voxels are deleted."""
     if edition.filter_unit == "voxels":
         return rules.small_mm3

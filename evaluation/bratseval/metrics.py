@@ -103,6 +103,16 @@ def surface_of(mask: Mask | NDArray[np.uint8], spacing_mm: Spacing) -> Surface:
     Numbers in place of true make the codes of their windows that many times as large,
     modulo 256, as in the official code of 2024 where it forgets to make them a mask.
     """
+    at, codes = windows_of(mask)
+    return Surface(at, surface_areas_mm2(spacing_mm)[codes])
+
+
+def windows_of(mask: Mask | NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+    """The 2x2x2 windows that a mask (x, y, z) neither misses nor fills, (n, 3) in scan order, and their codes.
+
+    A code has one bit for each voxel of the window, so codes of masks without a common
+    voxel add up to the code of their union.
+    """
     x, y, z = (n + 1 for n in mask.shape)
     # one bit for each voxel of the window, the last voxel in the lowest, as the table wants it
     code = np.zeros((x, y, z), np.uint8)
@@ -117,7 +127,7 @@ def surface_of(mask: Mask | NDArray[np.uint8], spacing_mm: Spacing) -> Surface:
     at[0] = rows // y
     at[1] = rows - at[0] * np.int64(y)
     at[2] = found - rows * z
-    return Surface(at.T, _surface_areas(spacing_mm)[flat[found]])
+    return at.T, flat[found]
 
 
 def owners_of(surface: Surface, parts: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -151,7 +161,7 @@ def robust_hausdorff_mm(prediction: Surface, reference: Surface, spacing_mm: Spa
     high = np.maximum(prediction.at.max(axis=0), reference.at.max(axis=0))
     prediction, reference = (Surface((s.at.T - low[:, None]).T, s.areas_mm2) for s in (prediction, reference))
     shape = tuple(int(n) for n in high - low + 1)
-    directed = _directed_on_lattice if _is_exact(spacing_mm) else _directed_by_transform
+    directed = _directed_on_lattice if is_exact(spacing_mm) else _directed_by_transform
     share = percent / 100.0
     return max(
         directed(reference, prediction, shape, spacing_mm, share),
@@ -160,12 +170,13 @@ def robust_hausdorff_mm(prediction: Surface, reference: Surface, spacing_mm: Spa
 
 
 @lru_cache(maxsize=8)
-def _surface_areas(spacing_mm: Spacing) -> NDArray[np.float64]:
+def surface_areas_mm2(spacing_mm: Spacing) -> NDArray[np.float64]:
+    """The surface's area in a window of each code, 0 to 255."""
     table: NDArray[np.float64] = create_table_neighbour_code_to_surface_area(spacing_mm)
     return table
 
 
-def _is_exact(spacing_mm: Spacing) -> bool:
+def is_exact(spacing_mm: Spacing) -> bool:
     """Whether squared distances are whole numbers times one power of two, so that no order of summing can differ."""
     x, y, z = spacing_mm
     return x == y == z and float(np.frexp(x)[0]) == 0.5

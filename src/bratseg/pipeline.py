@@ -26,6 +26,9 @@ ORIENTATION: Final = "LPS"  # BraTS stores its voxels so; post-processing sees e
 MAX_AFFINE_DIFFERENCE_MM: Final = 1e-3  # between the modalities of a case; BraTS co-registers them
 MAX_BRAIN_SHARE: Final = 0.6  # of a volume that is not 0: 16 % in BraTS space, 100 % with skull and air noise
 
+# A case's inputs by the recipe that made them, so that members with the same share them.
+Recipes = dict[tuple[Preprocessing, tuple[Modality, ...]], Prepared]
+
 
 @dataclass(frozen=True)
 class Volume:
@@ -117,27 +120,52 @@ def segment(
         OutOfDeviceMemory: a member found no room, even after every step down.
     """
     common = ensemble.outputs
-    prepared: dict[tuple[Preprocessing, tuple[Modality, ...]], Prepared] = {}
+    prepared: Recipes = {}
     steps: list[str] = []
     share_sum = sum(share for _, share in ensemble.members)
     mean: NDArray[np.float32] | None = None
     for i, (member, share) in enumerate(ensemble.members, start=1):
-        description = member.description
-        key = (description.preprocessing, description.inputs)
-        if key not in prepared:
-            prepared[key] = _prepare(volume, *key)
-        outputs = _with_steps_down(
-            member, prepared[key].data, ensemble.tile_step, steps, lambda *t, i=i: on_tile(i, len(ensemble.members), *t)
+        turned = answer(
+            volume,
+            member,
+            ensemble.tile_step,
+            prepared,
+            steps,
+            lambda *t, i=i: on_tile(i, len(ensemble.members), *t),
         )
-        probabilities = to_probabilities(restore(outputs, prepared[key]), description, prepared[key])
-        turned = _turn(probabilities, volume, description.preprocessing.orientation)
-        part = to_common(turned, description.outputs, common) * np.float32(share / share_sum)
+        part = to_common(turned, member.description.outputs, common) * np.float32(share / share_sum)
         mean = part if mean is None else mean + part
     if mean is None:
         raise ValueError("an ensemble needs at least one member")
     labels, reason, removed = _postprocess(paint(mean, common), volume, ensemble.clusters)
     own = np.ascontiguousarray(reorient_back(labels, volume.grid.affine, ORIENTATION))
     return Segmentation(own, reason, removed, tuple(steps))
+
+
+def answer(
+    volume: Volume,
+    member: Member,
+    tile_step: float,
+    prepared: Recipes,
+    steps: list[str],
+    on_tile: Callable[[int, int], None] = lambda *_: None,
+) -> NDArray[np.float32]:
+    """One member's probabilities of a case, (outputs, x, y, z) in ORIENTATION.
+
+    Args:
+        prepared: what earlier members left; the case is preprocessed once for each recipe.
+        steps: is told how the member stepped down, where its device was full.
+
+    Raises:
+        OutOfDeviceMemory: the member found no room, even after every step down.
+    """
+    description = member.description
+    key = (description.preprocessing, description.inputs)
+    if key not in prepared:
+        prepared[key] = _prepare(volume, *key)
+    outputs = _with_steps_down(member, prepared[key].data, tile_step, steps, on_tile)
+    probabilities = to_probabilities(restore(outputs, prepared[key]), description, prepared[key])
+    return _turn(probabilities, volume, description.preprocessing.orientation)
 
 
 def _sha256(path: Path) -> str:

@@ -44,7 +44,7 @@ def run_campaign_demo(output: Path, size: Size, say: Callable[[str], None]) -> O
     say("predicting every SSA case with models that never saw it")
     rows = _rows(output, cases, splits, size)
     weights = output / "weights"
-    _packed(output, cases, weights, say)
+    _tuned(output, cases, splits, weights, say)
     places = {
         "cases": output / "cases",
         "folds": splits.parent,
@@ -52,6 +52,7 @@ def run_campaign_demo(output: Path, size: Size, say: Callable[[str], None]) -> O
         "loss curves": output / "transfer" / "curves.png",
         "logs": output / "transfer" / "logs",
         "commands": output / "logs",
+        "tuning": output / "tuning",
         "weights": weights,
         "segmentations": output / "segmentations",
         "scores": output / "scores",
@@ -84,11 +85,15 @@ def _folds(output: Path, cases: Cases, splits: Path, size: Size, say: Callable[[
     _run(output, "folds", ["folds", str(cases.finetune), *arguments], say)
 
 
-def _packed(output: Path, cases: Cases, weights: Path, say: Callable[[str], None]) -> None:
-    """Pack, segment the test cases, score them."""
-    licence = ["--licence", "Apache-2.0"]
-    segmentations, scores = output / "segmentations", output / "scores"
-    _run(output, "pack", ["weights", "pack", str(output / "transfer"), "-o", str(weights), *licence], say)
+def _tuned(output: Path, cases: Cases, splits: Path, weights: Path, say: Callable[[str], None]) -> None:
+    """Pack, tune on out-of-fold predictions, pack again with what was found, segment the test cases, score them."""
+    segmentations, scores, tuning = output / "segmentations", output / "scores", output / "tuning"
+    plain = output / "weights-untuned"
+    pack = ["weights", "pack", str(output / "transfer"), "--licence", "Apache-2.0", "-o"]
+    _run(output, "pack", [*pack, str(plain)], say)
+    told = ["--weights", str(plain), "--splits", str(splits), "--edition", EDITION, "-o", str(tuning)]
+    _run(output, "tune", ["tune", str(cases.finetune), *told], say)
+    _run(output, "pack-tuned", [*pack, str(weights), "--tuning", str(tuning)], say)
     _run(
         output,
         "infer",

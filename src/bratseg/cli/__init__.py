@@ -1,4 +1,4 @@
-"""The command line of the answer: bratseg infer | folds | phantom | weights | train | demo | info."""
+"""The command line of the answer: bratseg infer | folds | phantom | weights | train | tune | demo | info."""
 
 import argparse
 import signal
@@ -13,6 +13,7 @@ from bratseg.cli.folds import add_folds
 from bratseg.cli.infer import add_infer
 from bratseg.cli.show import add_demo, add_phantom, info
 from bratseg.cli.train import add_train
+from bratseg.cli.tune import add_tune
 from bratseg.cli.weights import add_weights
 from bratseval.errors import InputError
 
@@ -44,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     add_phantom(commands.add_parser("phantom", help="make cases with a known answer"))
     add_weights(commands.add_parser("weights", help="show, convert or train weights"))
     add_train(commands.add_parser("train", help="pretrain and fine-tune both networks, as a campaign file says"))
+    add_tune(commands.add_parser("tune", help="fit shares and post-processing on out-of-fold predictions"))
     add_demo(commands.add_parser("demo", help="segment a phantom (or a case), score it, draw it"))
     campaign_demo = commands.add_parser("campaign-demo", help="every stage of the method on phantoms, in minutes")
     add_campaign_demo(campaign_demo)

@@ -47,7 +47,7 @@ def resolve_device(wanted: str) -> str:
     return f"cuda:{index}"
 
 
-def load_member(folder: Path, *, device: str, mirroring: bool) -> Member:
+def load_member(folder: Path, *, device: str, mirroring: bool, folds: Sequence[str] | None = None) -> Member:
     """A member from its folder of a weights folder.
 
     Args:
@@ -55,13 +55,14 @@ def load_member(folder: Path, *, device: str, mirroring: bool) -> Member:
         device: as `resolve_device` understands it.
         mirroring: average over flips along all subsets of the description's axes,
             for 2 to the power of their number times the work.
+        folds: files of the folds to use; None uses all.
 
     Raises:
         InputError: a file is missing or wrong, the tensors do not fit the network,
             or the device is not there.
     """
     description = read_description(folder / "member.json")
-    networks = [_load_network(description, folder / name) for name in description.folds]
+    networks = [_load_network(description, folder / name) for name in folds or description.folds]
     axes = description.mirror_axes if mirroring else ()
     return TorchMember(folder.name, description, networks, resolve_device(device), axes)
 

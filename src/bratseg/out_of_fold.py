@@ -1,0 +1,235 @@
+"""Out-of-fold predictions: every training case answered by the one fold of each member that did not see it."""
+
+import hashlib
+import json
+import re
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bratseg.models.fields import read_json
+from bratseg.models.member import Member, OutOfDeviceMemory, Outputs
+from bratseg.pipeline import answer, hash_case, read_case
+from bratseg.weights import DESCRIPTION, Entry, Weights
+from bratseval.cases import Case
+from bratseval.errors import InputError
+
+FOLDER: Final = "out_of_fold"
+FORMAT: Final = 1
+_FOLD: Final = re.compile(r"fold_(\d+)\.safetensors")
+# What a single case can raise for reasons of its own, as in `bratseg.run`.
+_CASE_FAILURES: Final = (InputError, OSError, MemoryError, ArithmeticError, ValueError, LookupError, RuntimeError)
+
+# Loads one fold of a member: the member's folder and the fold's file.
+LoadFold = Callable[[Path, str], Member]
+
+
+@dataclass(frozen=True)
+class Split:
+    """One fold of a cross-validation: the cases it was trained on, and those it did not see."""
+
+    train: tuple[str, ...]
+    val: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A member's out-of-fold answer to a case.
+
+    Attributes:
+        probabilities: (outputs, x, y, z), float16, axes in LPS.
+        outputs: what they mean.
+    """
+
+    probabilities: NDArray[np.float16]
+    outputs: Outputs
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """How a run over all members and cases ended; `failed` gives the reason for each case without an answer."""
+
+    predicted: int
+    kept: int
+    failed: Mapping[str, str]
+
+
+def read_splits(path: Path) -> tuple[Split, ...]:
+    """The folds in a splits_final.json, nnU-Net's list of {"train": […], "val": […]}; fold_k belongs to the k-th.
+
+    Raises:
+        InputError: it is missing or no such list.
+    """
+    content = read_json(path)
+    if not isinstance(content, list) or not content:
+        raise InputError(f'{path}: is no list of folds, expected [{{"train": […], "val": […]}}, …]. Name another file.')
+    splits = []
+    for number, fold in enumerate(content):
+        parts = [fold.get(key) if isinstance(fold, dict) else None for key in ("train", "val")]
+        if not all(isinstance(part, list) and all(isinstance(case, str) for case in part) for part in parts):
+            raise InputError(f"{path}: fold {number} has no lists of cases named train and val. Correct the file.")
+        splits.append(Split(tuple(parts[0]), tuple(parts[1])))  # type: ignore[arg-type]  # both are lists of str
+    return tuple(splits)
+
+
+def fold_of_cases(splits: Sequence[Split], cases: Sequence[str], source: Path) -> Mapping[str, int]:
+    """For each case the fold that did not see it.
+
+    Args:
+        source: the file of the splits, for messages.
+
+    Raises:
+        InputError: with every case that no fold or more than one has in its val, and
+            every leak: a case that is in train and val of its fold.
+    """
+    folds: dict[str, int] = {}
+    problems = []
+    for case in cases:
+        unseen = [number for number, split in enumerate(splits) if case in split.val]
+        if len(unseen) != 1:
+            told = ", ".join(map(str, unseen)) or "none"
+            problems.append(f"{source}: {case} is in val of fold {told}, expected exactly one. Correct the splits.")
+        elif case in splits[unseen[0]].train:
+            problems.append(
+                f"{source}: {case} is in train and in val of fold {unseen[0]}, a leak: that fold saw its answer. "
+                "Train with splits that keep them apart."
+            )
+        else:
+            folds[case] = unseen[0]
+    if problems:
+        raise InputError("\n".join(problems))
+    return folds
+
+
+def predict_out_of_fold(
+    weights: Weights,
+    cases: Sequence[Case],
+    folds: Mapping[str, int],
+    output: Path,
+    load: LoadFold,
+    *,
+    mirroring: bool,
+    tile_step: float,
+    on_case: Callable[[str, str, str], None] = lambda *_: None,
+) -> OutOfFold:
+    """Write `output`/out_of_fold/<member>/<case>.npz for every member and case; what is finished is kept.
+
+    An answer is finished when the JSON beside it says that it was made from these
+    images, this fold's weights and these settings, and the file is as it was written.
+    A case that fails is left out, the others go on.
+
+    Args:
+        folds: the fold of each case.
+        on_case: told (member, case, what happened) after each.
+
+    Raises:
+        InputError: a member lacks a fold that is needed; all of them are named.
+    """
+    files = _fold_files(weights, sorted(set(folds.values())))
+    failed: dict[str, str] = {}
+    predicted = kept = 0
+    for entry in weights.members:
+        folder = output / FOLDER / entry.path.name
+        folder.mkdir(parents=True, exist_ok=True)
+        for fold, name in files[entry.path.name].items():
+            own = [case for case in cases if folds[case.id] == fold]
+            settings = _settings(entry, name, mirroring=mirroring, tile_step=tile_step)
+            member: Member | None = None
+            for case in own:
+                try:
+                    made_from = {**settings, "inputs": dict(hash_case(case))}
+                    if _is_finished(folder, case.id, made_from):
+                        kept += 1
+                        on_case(entry.path.name, case.id, "kept")
+                        continue
+                    member = member or load(entry.path, name)
+                    _predict(case, member, folder, made_from, tile_step)
+                    predicted += 1
+                    on_case(entry.path.name, case.id, f"predicted with {name}")
+                except (*_CASE_FAILURES, OutOfDeviceMemory) as error:
+                    failed[case.id] = (
+                        str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+                    )
+                    on_case(entry.path.name, case.id, f"failed: {failed[case.id]}")
+            if member:
+                member.close()
+    return OutOfFold(predicted, kept, failed)
+
+
+def read_answer(output: Path, member: str, case: str) -> Answered:
+    """An answer that `predict_out_of_fold` wrote.
+
+    Raises:
+        InputError: it is not there or no such file.
+    """
+    path = output / FOLDER / member / f"{case}.npz"
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            meaning = json.loads(str(stored["outputs"]))
+            outputs = Outputs(meaning["kind"], tuple(map(tuple, meaning["labels"])), tuple(meaning["paint"]))
+            return Answered(stored["probabilities"], outputs)
+    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: is no out-of-fold answer ({error}). Delete it and predict it again.") from None
+
+
+def _fold_files(weights: Weights, wanted: Sequence[int]) -> Mapping[str, Mapping[int, str]]:
+    """For each member the file of each fold that is needed."""
+    files: dict[str, dict[int, str]] = {}
+    problems = []
+    for entry in weights.members:
+        numbered = {int(found[1]): name for name in entry.description.folds if (found := _FOLD.fullmatch(name))}
+        missing = [f"fold_{number}" for number in wanted if number not in numbered]
+        if missing:
+            problems.append(
+                f"{entry.path}: has no {', '.join(missing)}, expected one for each fold of the splits. "
+                "Train it, or name the splits that the member was trained with."
+            )
+        files[entry.path.name] = {number: numbered[number] for number in wanted if number in numbered}
+    if problems:
+        raise InputError("\n".join(problems))
+    return files
+
+
+def _settings(entry: Entry, fold: str, *, mirroring: bool, tile_step: float) -> dict[str, object]:
+    return {
+        "format": FORMAT,
+        "fold": fold,
+        "weights": _sha256(entry.path / fold),
+        "description": _sha256(entry.path / DESCRIPTION),
+        "mirroring": mirroring,
+        "tile_step": tile_step,
+        "version": version("brats-harness"),
+    }
+
+
+def _predict(case: Case, member: Member, folder: Path, made_from: Mapping[str, object], tile_step: float) -> None:
+    probabilities = answer(read_case(case), member, tile_step, {}, [])
+    meaning = json.dumps(asdict(member.description.outputs))
+    path = folder / f"{case.id}.npz"
+    partial = path.with_name(f".{path.stem}.part.npz")
+    np.savez_compressed(partial, probabilities=probabilities.astype(np.float16), outputs=np.array(meaning))
+    written = {**made_from, "sha256": _sha256(partial)}
+    partial.replace(path)
+    beside = path.with_suffix(".json")
+    beside.with_suffix(".part").write_text(json.dumps(written, indent=1) + "\n", "utf-8")
+    beside.with_suffix(".part").replace(beside)
+
+
+def _is_finished(folder: Path, case: str, made_from: Mapping[str, object]) -> bool:
+    path = folder / f"{case}.npz"
+    try:
+        told = json.loads((folder / f"{case}.json").read_text("utf-8"))
+        return bool(told == {**made_from, "sha256": _sha256(path)})
+    except (OSError, ValueError):
+        return False
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,156 @@
+"""One training case of the tuning: its out-of-fold answers mixed, measured and scored at every threshold."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bratseg.out_of_fold import Answered, read_answer
+from bratseg.pipeline import ORIENTATION, read_case
+from bratseg.radiomics import FEATURE_NAMES, PRESETS, NoFeatures, extract_features
+from bratseg.thresholds import Fill, Mode
+from bratseg.tuning.grid import Grid
+from bratseg.tuning.search import CaseTable, Objective, score_grid
+from bratseg.tuning.shares import Shares, mix, score_shares
+from bratseval.cases import Case
+from bratseval.challenge import Edition
+from bratseval.errors import InputError
+from bratseval.nifti import Grid as VoxelGrid
+from bratseval.nifti import read_grid, read_labels
+from bratseval.orientation import reorient, reorient_back, reoriented_affine
+from bratseval.submission import spacing_mm
+
+GRID: Final = Grid()
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How cases are scored and thresholds applied.
+
+    Attributes:
+        preset: of radiomics, by name.
+    """
+
+    edition: Edition
+    objective: Objective
+    mode: Mode
+    fill: Fill
+    preset: str
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """What tuning needs of a case.
+
+    Attributes:
+        features: in the order of FEATURE_NAMES; None where it has none, and `reason` tells why.
+    """
+
+    case: str
+    table: CaseTable
+    features: NDArray[np.float64] | None
+    reason: str
+
+
+def each_case(
+    work: Callable[[Case], Result], cases: Sequence[Case], jobs: int, failed: dict[str, str]
+) -> Iterator[tuple[Case, Result]]:
+    """The result of every case that has one, in their order; the others are named in `failed`.
+
+    Args:
+        jobs: processes; each takes one case at a time.
+    """
+    if jobs == 1:
+        results = map(partial(_result_or_reason, work), cases)
+        yield from _without_failed(cases, results, failed)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        yield from _without_failed(cases, pool.map(partial(_result_or_reason, work), cases), failed)
+
+
+def shares_of_case(
+    case: Case, *, output: Path, members: Sequence[str], rules: Rules, tried: Sequence[Shares]
+) -> NDArray[np.float64]:
+    """(tried,), what a case scores without any threshold for each share of the members."""
+    grid = read_grid(case.images["t1c"])
+    reference = _reference(case, grid)
+    answers = _answers(case, output, members, grid)
+    return score_shares(answers, reference, spacing_mm(grid, rules.edition), rules.edition, tried, rules.objective)
+
+
+def row_of_case(case: Case, *, output: Path, members: Sequence[str], rules: Rules, shares: Shares) -> Row:
+    """A case's features and scores, of the segmentation that the members make with these shares."""
+    volume = read_case(case)
+    grid = volume.grid
+    labels = mix(_answers(case, output, members, grid), shares)
+    table = score_grid(
+        labels,
+        _reference(case, grid),
+        spacing_mm(grid, rules.edition),
+        rules.edition,
+        GRID,
+        mode=rules.mode,
+        fill=rules.fill,
+    )
+    images = {modality: reorient(image, grid.affine, ORIENTATION) for modality, image in volume.images.items()}
+    x, y, z = np.linalg.norm(reoriented_affine(grid, ORIENTATION)[:3, :3], axis=0).tolist()
+    try:
+        found = extract_features(reorient(labels, grid.affine, ORIENTATION), images, (x, y, z), PRESETS[rules.preset])
+    except NoFeatures as reason:
+        return Row(case.id, table, None, str(reason))
+    return Row(case.id, table, np.array([found[name] for name in FEATURE_NAMES], dtype=np.float64), "")
+
+
+def _answers(case: Case, output: Path, members: Sequence[str], grid: VoxelGrid) -> list[Answered]:
+    """The members' answers on the case's own axes, in which it is scored."""
+    answers = [read_answer(output, member, case.id) for member in members]
+    return [
+        Answered(reorient_back(answer.probabilities, grid.affine, ORIENTATION), answer.outputs) for answer in answers
+    ]
+
+
+def _reference(case: Case, grid: VoxelGrid) -> NDArray[np.uint8]:
+    if case.reference is None:
+        raise InputError(f"{case.id}: has no reference, expected a file that ends in -seg.nii.gz. Add it.")
+    image = read_labels(case.reference)
+    if image.grid.shape != grid.shape:
+        raise InputError(
+            f"{case.reference}: is {image.grid.shape} voxels, expected {grid.shape} like its images. Take the right file."
+        )
+    return image.voxels
+
+
+# What a single case can raise for reasons of its own, as in `bratseg.run`.
+_CASE_FAILURES: Final = (OSError, MemoryError, ArithmeticError, ValueError, LookupError, RuntimeError)
+
+
+@dataclass(frozen=True)
+class _Failed:
+    reason: str
+
+
+def _result_or_reason(work: Callable[[Case], Result], case: Case) -> Result | _Failed:
+    try:
+        return work(case)
+    except InputError as error:
+        return _Failed(str(error))
+    except _CASE_FAILURES as error:
+        return _Failed(f"{type(error).__name__}: {error}")
+
+
+def _without_failed(
+    cases: Sequence[Case], results: Iterator[Result | _Failed], failed: dict[str, str]
+) -> Iterator[tuple[Case, Result]]:
+    for case, result in zip(cases, results, strict=True):
+        if isinstance(result, _Failed):
+            failed[case.id] = result.reason
+        else:
+            yield case, result

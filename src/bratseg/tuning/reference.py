@@ -1,0 +1,80 @@
+"""What the rules of an edition make of a reference, once a case: its lesions, their reach, their surfaces."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bratseval.challenge import Edition, RegionRules
+from bratseval.compared import Outline, Side
+from bratseval.lesions import Labels, parts_of, reach_of
+from bratseval.lesionwise import volume_mm3
+from bratseval.merged import merge
+from bratseval.metrics import Spacing, Surface
+from bratseval.volumes import Crop, crop, masks_of
+
+
+@dataclass(frozen=True, eq=False)
+class Right:
+    """The lesions of one region of a reference.
+
+    Attributes:
+        side: the mask and its lesions, numbered from 1 in the official order.
+        reach: (x, y, z), the dilated lesions, numbered as they are.
+        corner: the first voxel (x, y, z) of both, in the whole volume.
+        counted: (lesions,), False for those too small to count.
+    """
+
+    side: Side
+    reach: Labels
+    corner: tuple[int, int, int]
+    counted: NDArray[np.bool_]
+
+    @property
+    def count(self) -> int:
+        """How many lesions there are, small ones too."""
+        return self.side.parts.count
+
+    @property
+    def voxels(self) -> NDArray[np.int64]:
+        """(lesions,), the size of each."""
+        return self.side.parts.voxels
+
+    def surface(self, lesion: int, corner: tuple[int, int, int]) -> Surface:
+        """The surface of a lesion, counted from 0, in the windows of a box with that corner."""
+        surface = self.side.surface(np.array([lesion + 1]))
+        shift = np.array([own - other for own, other in zip(self.corner, corner, strict=True)], np.int32)
+        return Surface((surface.at.T + shift[:, None]).T, surface.areas_mm2)
+
+
+def lesions_of(reference: NDArray[np.generic], spacing_mm: Spacing, edition: Edition) -> Mapping[str, Right]:
+    """The lesions of each scored region of a reference (x, y, z).
+
+    Raises:
+        ValueError: the edition's family has no lesion-wise mean.
+    """
+    pair = crop(np.zeros(reference.shape, np.uint8), reference, edition)
+    if edition.family == "lesionwise-2024":
+        merged = merge(pair, spacing_mm, edition)
+        found = {region: (right.side, right.reach, right.corner) for region, (_, right) in merged.items()}
+    elif edition.family == "lesionwise-2023":
+        found = {region: _alone(pair, rules, spacing_mm) for region, rules in edition.regions.items()}
+    else:
+        raise ValueError(f"{edition.name} is of the family {edition.family}, expected a lesion-wise one")
+    return {
+        region: Right(side, reach, corner, _counted(side, edition.regions[region], spacing_mm))
+        for region, (side, reach, corner) in found.items()
+    }
+
+
+def _alone(pair: Crop, rules: RegionRules, spacing_mm: Spacing) -> tuple[Side, Labels, tuple[int, int, int]]:
+    masks = masks_of(pair, rules)
+    reach, count = reach_of(masks.reference, merge_steps=rules.merge_steps)
+    lesions = parts_of(np.where(masks.reference, reach, np.int32(0)), count)
+    return Side(Outline(masks.reference, spacing_mm), lesions), reach, masks.corner
+
+
+def _counted(side: Side, rules: RegionRules, spacing_mm: Spacing) -> NDArray[np.bool_]:
+    volumes = [volume_mm3(voxels, spacing_mm) > rules.small_mm3 for voxels in side.parts.voxels.tolist()]
+    return np.array(volumes, np.bool_)

@@ -158,6 +158,20 @@ def test_a_folder_belongs_to_one_campaign(source: Path, tmp_path: Path) -> None:
     start_folder(changed(source, 'device = "cpu"', 'device = "cuda"'), tmp_path / "run")  # may change
     with pytest.raises(InputError, match="schedules changed"):
         start_folder(changed(source, "epochs = 3", "epochs = 4"), tmp_path / "run")
+    with pytest.raises(InputError, match="schedules, seed changed"):
+        start_folder(changed(source, "seed = 0", "seed = 1"), tmp_path / "run")
+
+
+def test_other_folds_than_those_trained_on_are_refused(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "splits.json").write_text("[]", "utf-8")
+    layout = Layout(tmp_path / "run")
+    start_folder(source, layout.folder)
+    layout.splits("finetune").parent.mkdir(parents=True)
+    layout.splits("finetune").write_text("[]", "utf-8")
+    start_folder(source, layout.folder)
+    (tmp_path / "splits.json").write_text("[{}]", "utf-8")
+    with pytest.raises(InputError, match=r"splits\.json: changed since"):
+        start_folder(source, layout.folder)
 
 
 def test_upstreams_variables_are_the_childs_alone(campaign: Campaign, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Loss curves of all trainings of a campaign in one picture."""
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,7 +45,9 @@ def draw_curves(path: Path, stages: Sequence[Stage]) -> bool:
         for (title, folds), (losses, dice) in zip(groups.items(), axes, strict=True):
             _draw(losses, dice, title, folds)
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=100)
+        partial = path.with_name(f".{os.getpid()}.{path.name}")
+        figure.savefig(partial, dpi=100)
+        partial.replace(path)
     return True
 
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from bratseg.models.fields import read_json
 from bratseg.training.campaign import Campaign, read_campaign
 from bratseg.training.layout import Layout
 from bratseg.training.records import write_text
@@ -21,7 +22,7 @@ from bratseval.errors import InputError
 
 _GRACE_S: Final = 10.0  # between asking a child to end and ending it
 _TAIL: Final = 12  # lines of a failed stage's log in the message
-_MAY_CHANGE: Final = ("device", "gpus", "workers", "processes", "seed", "data", "splits")
+_MAY_CHANGE: Final = ("device", "gpus", "workers", "processes", "data", "splits")  # the last two: their paths
 
 
 def start_folder(source: Path, folder: Path) -> tuple[Campaign, Layout]:
@@ -39,8 +40,20 @@ def start_folder(source: Path, folder: Path) -> tuple[Campaign, Layout]:
                 f"{source}: {', '.join(changed) or 'data'} changed since {folder} was started, expected what "
                 f"{layout.campaign} says. Give the new campaign another folder with -o."
             )
+    _check_splits(campaign, layout)
     write_text(layout.campaign, source.read_text("utf-8"))
     return campaign, layout
+
+
+def _check_splits(campaign: Campaign, layout: Layout) -> None:
+    """Nothing, unless trainings have begun with other folds than the campaign's files say now."""
+    for domain, path in campaign.splits.items():
+        placed = layout.splits(domain)
+        if placed.exists() and path.exists() and read_json(placed) != read_json(path):
+            raise InputError(
+                f"{path}: changed since {layout.folder} was started, expected what {placed} says. "
+                "Give the new campaign another folder with -o."
+            )
 
 
 def run_stages(

@@ -1,4 +1,5 @@
 # make demo: set up, segment a case with the bundled weights, score it.   make test: everything CI runs.
+# make campaign-demo: train, tune, pack and score tiny networks on phantoms, every stage of the method.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
@@ -14,10 +15,14 @@ TORCH_ARGS ?=
 DOCKER_BUILD ?= docker build
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench install clients lock clean
+.PHONY: demo campaign-demo test lint bench install clients lock clean
 
 demo: install
 	$(BIN)/bratseg demo -o "$(OUT)" $(if $(CASE),--case "$(CASE)")
+
+# pretraining, fine-tuning, packing and scoring on phantoms, in minutes; killed, it goes on where it was
+campaign-demo: install
+	$(BIN)/bratseg campaign-demo -o campaign-demo
 
 # where a container engine answers, the programs of other people's harnesses are needed too
 test: lint $(shell docker info >/dev/null 2>&1 && echo clients)
@@ -51,4 +56,4 @@ lock:
 	locks/update
 
 clean:
-	rm -rf "$(VENV)" "$(VENV)-clients" demo
+	rm -rf "$(VENV)" "$(VENV)-clients" demo campaign-demo

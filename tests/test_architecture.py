@@ -13,7 +13,7 @@ TASK = ROOT / "evaluation" / "bratseval"
 ANSWER = ROOT / "src" / "bratseg"
 HEAVY = {"torch", "nnunetv2", "monai", "dynamic_network_architectures", "safetensors"}
 # The rooms that may import torch: networks and their engine, and training.
-TORCH_ROOMS = (ANSWER / "models", ANSWER / "phantoms" / "training.py")
+TORCH_ROOMS = (ANSWER / "models", ANSWER / "phantoms" / "training.py", ANSWER / "training", ANSWER / "trainers")
 CONVERTER = ANSWER / "models" / "convert.py"
 
 

@@ -1,4 +1,4 @@
-"""The command line of the answer: bratseg infer | folds | tune | phantom | weights | demo | info."""
+"""The command line of the answer: bratseg infer | folds | train | tune | weights | phantom | demo | info."""
 
 import argparse
 import signal
@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from types import FrameType
 
+from bratseg.cli.campaign_demo import add_campaign_demo
 from bratseg.cli.codes import INTERRUPTED, TERMINATED, USAGE
 from bratseg.cli.folds import add_folds
 from bratseg.cli.infer import add_infer
 from bratseg.cli.show import add_demo, add_phantom, info
+from bratseg.cli.train import add_train
 from bratseg.cli.tune import add_tune
 from bratseg.cli.weights import add_weights
 from bratseval.errors import InputError
@@ -42,7 +44,10 @@ def _parser() -> argparse.ArgumentParser:
     add_folds(commands.add_parser("folds", help="make cross-validation folds that are alike, from radiomic features"))
     add_phantom(commands.add_parser("phantom", help="make cases with a known answer"))
     add_weights(commands.add_parser("weights", help="show, convert or train weights"))
+    add_train(commands.add_parser("train", help="pretrain and fine-tune both networks, as a campaign file says"))
     add_tune(commands.add_parser("tune", help="fit shares and post-processing on out-of-fold predictions"))
     add_demo(commands.add_parser("demo", help="segment a phantom (or a case), score it, draw it"))
+    campaign_demo = commands.add_parser("campaign-demo", help="every stage of the method on phantoms, in minutes")
+    add_campaign_demo(campaign_demo)
     commands.add_parser("info", help="say what is installed, as JSON").set_defaults(command=info)
     return parser

@@ -1,4 +1,4 @@
-"""bratseg weights: show, convert, train, fit."""
+"""bratseg weights: show, convert, pack, train, fit."""
 
 import argparse
 import sys
@@ -17,6 +17,14 @@ def add_weights(parser: argparse.ArgumentParser) -> None:
     _add_convert(
         commands.add_parser("convert", help="turn foreign checkpoints into a member of a weights folder, once")
     )
+    pack = commands.add_parser("pack", help="turn a campaign's checkpoints into a weights folder")
+    pack.add_argument("folder", type=Path, help="of `bratseg train`")
+    pack.add_argument("-o", "--output", type=Path, required=True, help="the weights folder")
+    pack.add_argument("--licence", required=True, help="of the weights, such as Apache-2.0")
+    pack.add_argument("--tuning", type=Path, help="what `bratseg tune` wrote: shares and fitted post-processing")
+    pack.add_argument("--domain", choices=("finetune", "pretrain"), default="finetune", help="whose models")
+    pack.add_argument("--folds", nargs="+", help="these alone; default: all of the campaign")
+    pack.set_defaults(command=_pack)
     train = commands.add_parser("train", help="train the bundled demonstration weights on phantoms")
     train.add_argument("-o", "--output", type=Path, required=True, help="weights folder; the member is added to it")
     train.add_argument("--network", choices=("nnunet", "mednext"), required=True)
@@ -101,6 +109,23 @@ def _convert(arguments: argparse.Namespace) -> int:
         f"{arguments.output / arguments.name}: {description.network}, {len(description.folds)} folds", file=sys.stderr
     )
     print(f"inputs {' '.join(description.inputs)}; labels: {told}", file=sys.stderr)
+    return OK
+
+
+def _pack(arguments: argparse.Namespace) -> int:
+    from bratseg.config import read_config
+    from bratseg.training.packing import pack
+
+    pack(
+        arguments.folder,
+        arguments.output,
+        shares=read_config().shares,
+        licence=arguments.licence,
+        tuning=arguments.tuning,
+        domain=arguments.domain,
+        folds=arguments.folds,
+    )
+    print(arguments.output)
     return OK
 
 

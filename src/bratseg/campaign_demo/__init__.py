@@ -1,0 +1,1 @@
+"""A whole campaign on phantoms in minutes: two hospitals, tiny networks, every stage of the method."""

@@ -1,0 +1,81 @@
+"""What pretraining and fine-tuning are worth: every case answered by models that never saw it."""
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from bratseg.config import read_config
+from bratseg.loading import load_ensemble
+from bratseg.run import run_cases
+from bratseg.training.campaign import Domain
+from bratseg.training.packing import pack
+from bratseval.cases import Found, find_cases
+from bratseval.challenge import EDITIONS
+from bratseval.lesionwise import LESION_DICE
+from bratseval.nifti import read_labels
+from bratseval.scoring import score_case
+
+EDITION: Final = "ssa-2024"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model's mean lesion-wise Dice of each region over some cases that it never saw."""
+
+    model: str
+    cases: str
+    dice: Mapping[str, float]
+
+    @property
+    def mean(self) -> float:
+        """Over the regions."""
+        return float(np.mean(list(self.dice.values())))
+
+
+def unseen(folder: Path, cases: Path, output: Path, *, domain: Domain, folds: Sequence[str], splits: Path) -> None:
+    """Predict cases with the folds that did not see them.
+
+    Args:
+        folder: a campaign's.
+        cases: folder of case folders.
+        output: gets <id>.nii.gz for each; those that are there are kept.
+        domain: `pretrain` predicts all cases with its one model; none of them may be its own.
+        folds: of the domain.
+        splits: of the cases; not read for `pretrain`.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    found = find_cases(cases)
+    parts = json.loads(splits.read_text("utf-8")) if domain == "finetune" else []
+    for fold in folds:
+        held = parts[int(fold)]["val"] if domain == "finetune" else [case.id for case in found.cases]
+        left = tuple(c for c in found.cases if c.id in held and not (output / f"{c.id}.nii.gz").exists())
+        if left:
+            _predict(folder, Found(left), output, domain, fold)
+
+
+def score(model: str, told: str, cases: Path, predictions: Path) -> Row:
+    """The row of a folder of predictions."""
+    edition = EDITIONS[EDITION]
+    dice: dict[str, list[float]] = {region: [] for region in edition.regions}
+    for case in find_cases(cases).cases:
+        if case.reference is None:
+            continue
+        reference, prediction = read_labels(case.reference), read_labels(predictions / f"{case.id}.nii.gz")
+        scored = score_case(prediction.voxels, reference.voxels, reference.grid.spacing_mm, edition)
+        for region, values in scored.regions.items():
+            dice[region].append(values[LESION_DICE])
+    return Row(model, told, {region: float(np.mean(values)) for region, values in dice.items()})
+
+
+def _predict(folder: Path, found: Found, output: Path, domain: Domain, fold: str) -> None:
+    config = replace(read_config(), postprocess=False)
+    with tempfile.TemporaryDirectory() as scratch:
+        weights = Path(scratch) / "weights"
+        pack(folder, weights, shares=config.shares, licence="Apache-2.0", domain=domain, folds=[fold])
+        with load_ensemble(weights, config, "cpu") as (ensemble, settings):
+            run_cases(found, output, ensemble, settings, resume=False, on_tile=lambda *_: None, on_case=lambda _: None)

@@ -1,0 +1,46 @@
+"""bratseg campaign-demo: every stage of the method on phantoms, in minutes."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bratseg.cli.codes import OK
+
+if TYPE_CHECKING:
+    from bratseg.campaign_demo.comparison import Row
+
+
+def add_campaign_demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", "--output", type=Path, default=Path("campaign-demo"))
+    parser.add_argument("--small", action="store_true", help="every stage, too short to learn anything")
+    parser.set_defaults(command=_campaign_demo)
+
+
+def _campaign_demo(arguments: argparse.Namespace) -> int:
+    from bratseg.campaign_demo.demo import run_campaign_demo
+    from bratseg.campaign_demo.hospitals import FULL, SMALL
+
+    start = time.monotonic()
+
+    def say(what: str) -> None:
+        print(f"[{time.monotonic() - start:5.0f} s] {what}", file=sys.stderr, flush=True)
+
+    outcome = run_campaign_demo(arguments.output, SMALL if arguments.small else FULL, say)
+    print("\nlesion-wise Dice, rules of ssa-2024, mean of nnU-Net and MedNeXt:")
+    for line in table(outcome.rows):
+        print(line)
+    print()
+    for name, path in outcome.places.items():
+        print(f"{name:<16}{path}")
+    return OK
+
+
+def table(rows: "tuple[Row, ...]") -> list[str]:
+    regions = tuple(rows[0].dice)
+    lines = [f"{'model':<24}{'cases':<22}" + "".join(f"{region:>8}" for region in (*regions, "mean"))]
+    for row in rows:
+        values = (*(row.dice[region] for region in regions), row.mean)
+        lines.append(f"{row.model:<24}{row.cases:<22}" + "".join(f"{value:8.3f}" for value in values))
+    return lines

@@ -1,0 +1,106 @@
+"""bratseg train: a campaign, whole or in part."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bratseg.cli.codes import OK
+from bratseval.errors import InputError
+
+if TYPE_CHECKING:
+    from bratseg.training.campaign import Campaign
+    from bratseg.training.stages import Stage
+
+
+def add_train(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("campaign", type=Path, nargs="?", help="the campaign file, TOML")
+    parser.add_argument("-o", "--output", type=Path, help="the campaign's folder; default: the file without .toml")
+    parser.add_argument("--only", nargs="+", default=[], metavar="STAGE", help="such as plan, or finetune-mednext")
+    parser.add_argument("--plan", action="store_true", help="say what would run, and run nothing")
+    parser.add_argument("--slurm", action="store_true", help="write job arrays for Slurm, and run nothing")
+    parser.add_argument("--template", action="store_true", help="print a campaign file with the paper's numbers")
+    parser.set_defaults(command=_train)
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    from bratseg.training.campaign import template
+    from bratseg.training.running import run_stages
+
+    if arguments.template:
+        print(template(), end="")
+        return OK
+    source: Path | None = arguments.campaign
+    if source is None:
+        raise InputError("CAMPAIGN: is missing, expected a TOML file. `bratseg train --template` prints one.")
+    folder: Path = arguments.output or source.with_suffix("")
+    if arguments.plan:
+        return _plan(source, folder)
+    if arguments.slurm:
+        return _slurm(source, folder)
+    run_stages(source, folder, arguments.only, _tell)
+    return _finish(source, folder)
+
+
+def _tell(stage: "Stage", what: str, seconds: float) -> None:
+    print(f"{stage.name}: started" if what == "start" else f"{stage.name}: done in {seconds:.0f} s", file=sys.stderr)
+
+
+def _plan(source: Path, folder: Path) -> int:
+    from bratseg.training.campaign import read_campaign
+    from bratseg.training.layout import Layout
+    from bratseg.training.stages import stages_of
+
+    campaign = read_campaign(source)
+    stages = stages_of(campaign, Layout(folder.resolve()))
+    for line in _plan_lines(campaign, stages):
+        print(line)
+    return OK
+
+
+def _plan_lines(campaign: "Campaign", stages: Sequence["Stage"]) -> list[str]:
+    from bratseg.training.stages import epochs_of, state_of
+
+    lines, left_epochs = [], 0
+    for stage in stages:
+        state, told = state_of(stage, stages), ""
+        if stage.kind == "train":
+            epochs = campaign.schedules[stage.domain].epochs
+            behind = epochs if state == "done" else epochs_of(stage)
+            left_epochs += epochs - behind
+            told = f"epoch {behind} of {epochs}"
+        elif state == "waiting":
+            told = f"needs {', '.join(stage.needs)}"
+        lines.append(f"{stage.name:<24}{state:<13}{told}".rstrip())
+    left = sum(not stage.product.exists() for stage in stages)
+    return [*lines, f"{left} of {len(stages)} stages are left, {left_epochs} epochs of training"]
+
+
+def _slurm(source: Path, folder: Path) -> int:
+    from bratseg.training.running import start_folder
+    from bratseg.training.slurm import write_jobs
+    from bratseg.training.stages import stages_of
+
+    campaign, layout = start_folder(source, folder)
+    print(write_jobs(source, folder, stages_of(campaign, layout)))
+    return OK
+
+
+def _finish(source: Path, folder: Path) -> int:
+    from bratseg.training.campaign import read_campaign
+    from bratseg.training.curves import draw_curves
+    from bratseg.training.layout import Layout
+    from bratseg.training.stages import stages_of
+
+    layout = Layout(folder)
+    stages = stages_of(read_campaign(source), layout)
+    try:
+        if draw_curves(layout.curves, stages):
+            print(f"loss curves  {layout.curves}")
+    except InputError as error:
+        print(error, file=sys.stderr)
+    print(f"logs         {folder / 'logs'}\nmodels       {layout.nnunet_results}")
+    left = sum(not stage.product.exists() for stage in stages)
+    print(f"left to do   {left} of {len(stages)} stages" if left else f"all {len(stages)} stages are done")
+    return OK

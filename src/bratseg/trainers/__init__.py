@@ -1,0 +1,1 @@
+"""The classes that run inside nnU-Net's trainer, and nothing else."""

@@ -1,0 +1,73 @@
+"""Loss curves of all trainings of a campaign in one picture."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bratseg.training.layout import HISTORY
+from bratseg.training.stages import Stage
+from bratseval.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def draw_curves(path: Path, stages: Sequence[Stage]) -> bool:
+    """Training and validation loss and the pseudo Dice of every training that has begun, a row for each group.
+
+    Args:
+        path: of the PNG.
+        stages: of the campaign; those that are no trainings are passed over.
+
+    Returns:
+        Whether there was anything to draw.
+
+    Raises:
+        InputError: matplotlib is not installed.
+    """
+    groups: dict[str, dict[str, list[dict[str, float]]]] = {}
+    for stage in stages:
+        history = _history(stage)
+        if history:
+            groups.setdefault(f"{stage.domain} {stage.network}", {})[stage.fold] = history
+    if not groups:
+        return False
+    try:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise InputError(f"{path}: is not drawn, matplotlib is missing. Install brats-harness[picture].") from None
+    with mpl.rc_context({"font.size": 9}):
+        figure = Figure(figsize=(10, 3 * len(groups)), layout="constrained")
+        axes = figure.subplots(len(groups), 2, squeeze=False)
+        for (title, folds), (losses, dice) in zip(groups.items(), axes, strict=True):
+            _draw(losses, dice, title, folds)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{os.getpid()}.{path.name}")
+        figure.savefig(partial, dpi=100)
+        partial.replace(path)
+    return True
+
+
+def _draw(losses: "Axes", dice: "Axes", title: str, folds: dict[str, list[dict[str, float]]]) -> None:
+    for number, (fold, history) in enumerate(folds.items()):
+        epochs, colour = [row["epoch"] + 1 for row in history], f"C{number % 10}"
+        losses.plot(epochs, [row["train_loss"] for row in history], colour, label=f"fold {fold}, training")
+        losses.plot(epochs, [row["validation_loss"] for row in history], colour, linestyle="--")
+        dice.plot(epochs, [row["pseudo_dice"] for row in history], colour, label=f"fold {fold}")
+    losses.set(title=f"{title}: loss (dashed: validation)", xlabel="epoch")
+    dice.set(title=f"{title}: mean Dice of validation patches", xlabel="epoch", ylim=(0, 1))
+    losses.legend(fontsize=7)
+    dice.legend(fontsize=7)
+
+
+def _history(stage: Stage) -> list[dict[str, float]]:
+    if stage.kind != "train":
+        return []
+    try:
+        found: list[dict[str, float]] = json.loads((stage.product.parent / HISTORY).read_text("utf-8"))
+    except OSError:
+        return []
+    return found

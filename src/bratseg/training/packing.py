@@ -1,0 +1,189 @@
+"""A campaign's checkpoints and what was fitted on them, as a weights folder that inference runs."""
+
+import hashlib
+import json
+import shutil
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+from bratseg.models.convert import convert_model_folder
+from bratseg.models.fields import read_json
+from bratseg.models.member import Network
+from bratseg.training.campaign import Campaign, Domain, read_campaign
+from bratseg.training.layout import FINAL, HISTORY, Layout
+from bratseg.training.records import sha256_of, write_json
+from bratseg.weights import CLUSTERS, list_file, read_manifest, read_weights, write_manifest
+from bratseval.errors import InputError
+
+PROVENANCE: Final = "provenance.json"
+TUNING: Final = "tuning.json"
+_PACKAGES: Final = ("brats-harness", "nnunetv2", "torch", "monai", "dynamic-network-architectures", "numpy")
+
+
+def pack(
+    folder: Path,
+    target: Path,
+    *,
+    shares: Mapping[str, float],
+    licence: str,
+    tuning: Path | None = None,
+    domain: Domain = "finetune",
+    folds: Sequence[str] | None = None,
+) -> None:
+    """Write a weights folder of a campaign's final checkpoints; whole or not at all.
+
+    Args:
+        folder: the campaign's.
+        target: the weights folder; one that an earlier pack wrote is replaced.
+        shares: of each network; those of `tuning` come first.
+        licence: of the weights.
+        tuning: what `bratseg tune` wrote: tuning.json, perhaps clusters.json.
+        domain: whose models; the pretrained ones show what fine-tuning is worth.
+        folds: of these alone; None for all of the campaign.
+
+    Raises:
+        InputError: a training is not done, the tuning names other members, or `target` holds something else.
+    """
+    layout = Layout(folder)
+    if not layout.campaign.is_file():
+        raise InputError(f"{folder}: has no {layout.campaign.name}, expected a folder of `bratseg train`. Check it.")
+    campaign = read_campaign(layout.campaign)
+    if domain not in campaign.data:
+        raise InputError(f"{folder}: has no {domain} stage, expected one in {layout.campaign}. Pack finetune.")
+    chosen = tuple(folds) if folds is not None else campaign.schedules[domain].folds
+    _check_done(campaign, layout, domain, chosen)
+    parts = _shares(campaign, shares, tuning)
+    _check_target(target)
+    partial = target.with_name(f".{target.name}.part")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        for network, share in parts.items():
+            convert_model_folder(
+                layout.model(domain, network),
+                partial,
+                name=network,
+                share=share,
+                licence=licence,
+                source_note=f"campaign {campaign.name}, {domain}",
+                folds=chosen,
+            )
+        _add_fitted(partial, campaign, layout, domain, chosen, tuning, licence, target.name)
+        read_weights(partial)
+        shutil.rmtree(target, ignore_errors=True)
+        partial.rename(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _check_done(campaign: Campaign, layout: Layout, domain: Domain, folds: Sequence[str]) -> None:
+    missing = [
+        f"{domain}-{network}-{fold}"
+        for network in campaign.networks
+        for fold in folds
+        if not (layout.fold(domain, network, fold) / FINAL).is_file()
+    ]
+    if missing:
+        raise InputError(
+            f"{layout.folder}: {', '.join(missing)} is not done, expected {FINAL} of each. Run `bratseg train` first."
+        )
+
+
+def _shares(campaign: Campaign, usual: Mapping[str, float], tuning: Path | None) -> dict[Network, float]:
+    """Of the networks that take part: a share of 0, which tuning may find, leaves one out."""
+    found = usual if tuning is None else _tuned_shares(tuning, campaign)
+    return {network: found[network] for network in campaign.networks if found[network] > 0}
+
+
+def _tuned_shares(tuning: Path, campaign: Campaign) -> dict[str, float]:
+    path = tuning / TUNING
+    found = read_json(path)
+    shares = found.get("shares") if isinstance(found, dict) else None
+    if (
+        not isinstance(shares, dict)
+        or set(shares) != set(campaign.networks)
+        or not all(type(share) in (int, float) and share >= 0 for share in shares.values())
+        or not sum(shares.values()) > 0
+    ):
+        raise InputError(
+            f"{path}: has the shares {shares}, expected a number from 0 for each of {', '.join(campaign.networks)}. "
+            "Tune the weights of this campaign."
+        )
+    return {name: float(share) for name, share in shares.items()}
+
+
+def _check_target(target: Path) -> None:
+    if target.exists() and any(target.iterdir()) and not (target / PROVENANCE).is_file():
+        raise InputError(
+            f"{target}: holds something that no campaign packed, expected a new folder. Choose another with -o."
+        )
+
+
+def _add_fitted(
+    weights: Path,
+    campaign: Campaign,
+    layout: Layout,
+    domain: Domain,
+    folds: Sequence[str],
+    tuning: Path | None,
+    licence: str,
+    name: str,
+) -> None:
+    """The fitted post-processing and the provenance, listed in the manifest."""
+    source = f"campaign {campaign.name}"
+    paths = [weights / PROVENANCE]
+    write_json(paths[0], _provenance(campaign, layout, domain, folds, tuning))
+    if tuning is not None and (tuning / CLUSTERS).is_file():
+        paths.append(weights / CLUSTERS)
+        shutil.copyfile(tuning / CLUSTERS, paths[1])
+    manifest = read_manifest(weights)
+    listed = tuple(list_file(weights, path, source=source, licence=licence) for path in paths)
+    description = f"Campaign {campaign.name}, {domain}: {' and '.join(campaign.networks)}, folds {' '.join(folds)}."
+    write_manifest(weights, replace(manifest, name=name, description=description, files=(*manifest.files, *listed)))
+
+
+def _provenance(
+    campaign: Campaign, layout: Layout, domain: Domain, folds: Sequence[str], tuning: Path | None
+) -> dict[str, object]:
+    """What the weights come from; no path, and no name of a case but those of the splits."""
+    text = layout.campaign.read_bytes()
+    settings = tomllib.loads(text.decode("utf-8"))
+    settings.pop("data", None)
+    datasets = {name: layout.cases(name) for name in campaign.data}
+    numbered = [name for name in campaign.data if layout.splits(name).is_file()]
+    return {
+        "format": 1,
+        "campaign": {"name": campaign.name, "sha256": hashlib.sha256(text).hexdigest(), "settings": settings},
+        "data": {
+            name: {"cases": len(json.loads(path.read_text("utf-8"))), "sha256": sha256_of(path)}
+            for name, path in datasets.items()
+        },
+        "splits": {name: json.loads(layout.splits(name).read_text("utf-8")) for name in numbered},
+        "packed": {"domain": domain, "folds": list(folds)},
+        "scores": {
+            f"{network}-{fold}": _last(layout.fold(domain, network, fold) / HISTORY)
+            for network in campaign.networks
+            for fold in folds
+        },
+        "tuning": json.loads((tuning / TUNING).read_text("utf-8")) if tuning is not None else None,
+        "networks": {
+            "nnunet": asdict(campaign.unet) if campaign.unet else None,
+            "mednext": asdict(campaign.mednext) if campaign.mednext else None,
+        },
+        "versions": {package: _version(package) for package in _PACKAGES},
+    }
+
+
+def _last(history: Path) -> object:
+    """Losses and the pseudo Dice of a training's last epoch."""
+    return json.loads(history.read_text("utf-8"))[-1]
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -21,9 +21,6 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(threads, "1")
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -60,6 +57,8 @@ def main() -> int:
     parser.add_argument("--sample", type=int, default=20)
     parser.add_argument("--keep", type=Path)
     arguments = parser.parse_args()
+    for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(threads, "1")  # for the processes to come
     seeds = range(FIRST_SEED, FIRST_SEED + arguments.cases)
     with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
         references = list(pool.map(partial(reference_of, keep=arguments.keep), seeds))

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bratseg.cli.codes import ENVIRONMENT, INVALID_INPUT, OK
 from bratseval.cases import find_cases
+from bratseval.cli.codes import ENVIRONMENT, INVALID_INPUT, OK
 from bratseval.cli.scoring_run import cores
 from bratseval.errors import InputError
 

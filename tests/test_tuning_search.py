@@ -136,6 +136,16 @@ def test_cases_without_anything_are_perfect_and_those_with_one_side_are_not(edit
     assert table_of(tumour, empty, edition).at(NOTHING, "dice") == {"WT": 0.0, "TC": 0.0, "ET": 0.0}
 
 
+def test_nodes_of_two_labels_keep_their_own_numbers_beyond_a_byte() -> None:
+    labels = np.zeros((24, 24, 24), np.uint8)
+    labels[::3, ::3, ::6] = 1  # 8 * 8 * 4 each
+    labels[::3, ::3, 3::6] = 2
+    nodes = nodes_of(labels)
+    assert nodes.count == 512
+    assert np.array_equal(np.sort(nodes.volume[labels != 0]), np.arange(1, 513))
+    assert np.array_equal(nodes.labels[nodes.volume[labels != 0] - 1], labels[labels != 0])
+
+
 def test_editions_without_a_lesion_wise_mean_are_refused() -> None:
     empty = np.zeros((8, 8, 8), np.uint8)
     with pytest.raises(ValueError, match="ped-2026 is of the family instances-2026"):

@@ -60,7 +60,7 @@ def standings_of(ranking: Ranking, published: Sequence[PublishedResult] = ()) ->
 
     Args:
         published: results to show below the submissions, without a place: they are of
-            other cases, or nobody knows of which.
+            other cases, or nobody knows of which. Those without a value of any column are left out.
     """
     manner = ranking.manner
     notes = [
@@ -86,7 +86,8 @@ def standings_of(ranking: Ranking, published: Sequence[PublishedResult] = ()) ->
         for standing in ranking.standings
     ]
     matrix = _matrix(ranking) if len(rows) > 1 else None
-    return Standings(heads, [*rows, *(_published(result, ranking.columns) for result in published)], notes, matrix)
+    beside = [_published(result, ranking.columns) for result in published]
+    return Standings(heads, [*rows, *(row for row in beside if any(row.cells))], notes, matrix)
 
 
 def _published(result: PublishedResult, columns: Sequence[Column]) -> StandingRow:

@@ -119,8 +119,8 @@ CHANGES: dict[str, tuple[Callable[[Content], object], str]] = {
     "a lesion without a number": (lambda c: c["cases"][0]["lesions"][0].update(number=0), "number is no count"),
     "a list of numbers for warnings": (lambda c: c["cases"][0].update(warnings=[1]), "warnings holds something else"),
     "a text too long": (
-        lambda c: c["cases"][0].update(reason="a" * 5000),
-        "reason is no such text, expected one of 0 to 4096 characters",
+        lambda c: c["cases"][0].update(reason="a" * 65_537),
+        "reason is no such text, expected one of 0 to 65536 characters",
     ),
 }
 

@@ -10,7 +10,7 @@ from typing import Final
 from bratseval.errors import InputError
 
 MAX_BYTES: Final = 128 * 1024**2  # 450 cases of four regions with their lesions take some 7 MB
-MAX_TEXT: Final = 4096  # characters of any one text
+MAX_TEXT: Final = 65_536  # characters of any one text: a reason may list many files
 _MAX_ENTRIES: Final = 100_000  # of one list or table
 _MAX_NOTED: Final = 10_000  # problems of a file; more are not counted
 _MAX_TOLD: Final = 20

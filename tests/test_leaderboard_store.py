@@ -297,7 +297,7 @@ def test_a_thousand_adds_by_eight_processes_with_kills_among_them(board: Path) -
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     assert {name for (name,) in connection.execute("SELECT name FROM entries")} == acknowledged
-    # every entry is whole: one case of 3 regions with 12 values, one lesion, one tag
+    # every entry is whole: one case of 3 regions with the official values, one lesion, one tag
     whole = connection.execute(
         "SELECT count(DISTINCT case_id), count(*) FROM case_values JOIN cases ON cases.id = case_id"
     ).fetchone()

@@ -74,6 +74,18 @@ def test_the_six_ranks_of_the_meningioma_paper() -> None:
     assert scores(table, np.ones((1, 1)), "rank-sum", "average")[0][0] == 17
 
 
+@pytest.mark.parametrize("ties", TIES)
+def test_ranks_are_those_of_pandas(ties: Ties) -> None:
+    # the organisers' tool takes the names of pandas.DataFrame.rank for its ties
+    pandas = pytest.importorskip("pandas")
+    random = np.random.default_rng(4)
+    for _ in range(50):
+        values = np.round(random.random((7, 12)), 1)
+        values[random.random(values.shape) < 0.2] = np.nan
+        expected = pandas.DataFrame(values).rank(method=ties, ascending=False).to_numpy()
+        assert np.array_equal(ranks(values, ties), expected, equal_nan=True)
+
+
 def test_a_value_that_is_not_there_takes_no_place() -> None:
     assert ranks(np.array([0.5, math.nan, 0.9]), "average") == pytest.approx([2, math.nan, 1], nan_ok=True)
     # an infinite distance is a value, and shares no place with one that is not there

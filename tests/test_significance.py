@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import kstest
+from scipy.stats import kstest, permutation_test
 
 from bratseval.ranking.schemes import case_ranks
 from bratseval.ranking.significance import holm, pairwise_p, permutation_p, tiers
@@ -51,6 +51,33 @@ def test_p_is_uniform_for_ranks_of_exchangeable_submissions() -> None:
     for level in (0.05, 0.1, 0.25, 0.5):
         assert sum(p <= level for p in found) <= 600 * level + 3 * math.sqrt(600 * level * (1 - level))
     assert sum(p <= 0.5 for p in found) >= 600 * 0.4
+
+
+def test_the_better_of_a_pair_by_its_place_is_told_from_it_by_chance_in_one_of_ten() -> None:
+    # what the matrix of places does, and its docs say: the first of a pair is the one that looks better
+    found = []
+    for seed in range(1000):
+        values = np.random.default_rng(seed).normal(size=(2, 40, 6))
+        ranked = case_ranks(values, "average")
+        found.append(pairwise_p(ranked[np.argsort(ranked.mean(axis=1))], 999, seed=seed)[0, 1])
+    below = sum(p <= 0.05 for p in found)
+    assert 100 - 4 * 9.5 <= below <= 100 + 3 * 9.5  # steps of p make it a little less
+
+
+@pytest.mark.parametrize("two_sided", [False, True])
+def test_scipy_says_the_same_where_it_counts_all_permutations(two_sided: bool) -> None:
+    random = np.random.default_rng(8)
+    first, second = random.normal(0.3, 1, 10), random.normal(0, 1, 10)
+    exact = permutation_test(
+        (first, second),
+        lambda a, b, axis: np.mean(a - b, axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=np.inf,
+        alternative="two-sided" if two_sided else "greater",
+    )
+    ours = permutation_p((first - second)[np.newaxis], 200_000, seed=3, two_sided=two_sided)[0]
+    assert ours == pytest.approx(exact.pvalue, abs=0.005)
 
 
 def test_the_test_is_not_fooled_into_uniformity_by_a_real_difference() -> None:

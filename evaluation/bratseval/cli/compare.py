@@ -67,7 +67,7 @@ def _tell(called: tuple[str, str], pair: tuple["Scores", "Scores"], arguments: a
         f"{edition.title} ({edition.name}), {len(comparison.cases)} cases, missing values {missing}; p: two-sided, "
         f"{arguments.permutations} permutations, seed {arguments.seed}",
         *_columns(comparison),
-        f"A wins {comparison.won} cases and loses {comparison.lost} by more columns than not; "
+        f"of {len(comparison.cases)} cases A wins {comparison.won} in most columns and loses {comparison.lost}; "
         f"p of the ranks by case {comparison.p:.5f}",
         *_cases(comparison, everything=arguments.all),
     ]

@@ -77,7 +77,7 @@ def _keep(scores: "Scores", arguments: argparse.Namespace) -> int:
         added = leaderboard.add(scores, arguments.name, dict(arguments.tag))
         entry = added.entry
         what = "added as" if added.new else "these scores are already there as"
-        print(printable(f"{what} entry {entry.number}, {entry.name}, in table {entry.table}: {entry.cases} cases"))
+        print(printable(f"{what} entry {entry.number}, {entry.name}, in table {entry.table} (cases: {entry.cases})"))
 
     return on_leaderboard(arguments.leaderboard, keep, create=True)
 

@@ -9,9 +9,10 @@ from typing import Final
 
 from bratseval.errors import InputError
 
-MAX_BYTES: Final = 256 * 1024**2  # 450 cases of six regions with their lesions take under 10 MB
-MAX_TEXT: Final = 4096  # characters of any one text
+MAX_BYTES: Final = 128 * 1024**2  # 450 cases of four regions with their lesions take some 7 MB
+MAX_TEXT: Final = 65_536  # characters of any one text: a reason may list many files
 _MAX_ENTRIES: Final = 100_000  # of one list or table
+_MAX_NOTED: Final = 10_000  # problems of a file; more are not counted
 _MAX_TOLD: Final = 20
 _SHORT: Final = 60
 _FAR: Final = 1e12  # beyond any place in an image, in voxels or mm
@@ -24,25 +25,32 @@ class Findings:
     problem is noted and something empty given; `finish` of the whole file raises.
     """
 
-    def __init__(self, told: str, content: object, where: str = "", problems: list[str] | None = None) -> None:
+    def __init__(
+        self, told: str, content: object, where: str = "", problems: list[str] | None = None, *, silent: bool = False
+    ) -> None:
         """Args:
         told: what the file is called.
         content: what the parser gave.
         where: the table's place in the file, such as `cases[3].regions`.
         problems: of the whole file; None for the file's own table.
+        silent: note nothing, since what is around it is wrong and told.
         """
         self.told = told
         self.where = where
         self.problems: list[str] = [] if problems is None else problems
+        self._silent = silent
         if not isinstance(content, Mapping):
             self.problem("", "is no table", "a table", content)
         elif len(content) > _MAX_ENTRIES:
             self.problem("", "is too large", f"at most {_MAX_ENTRIES} entries", len(content))
         whole = content if isinstance(content, Mapping) and len(content) <= _MAX_ENTRIES else {}
+        self._silent = silent or whole is not content
         self._table: dict[str, object] = {storable(str(key)): value for key, value in whole.items()}
 
     def problem(self, key: str, what: str, expected: str, got: object) -> None:
         """Note a problem in the house's form."""
+        if self._silent or len(self.problems) >= _MAX_NOTED:
+            return
         place = ".".join(part for part in (self.where, key) if part) or "the file"
         self.problems.append(
             f"{self.told}: {place} {what}, expected {expected}, got {_short(got)}. Write it with bratseval score."
@@ -60,11 +68,11 @@ class Findings:
         """The keys of the table."""
         return tuple(self._table)
 
-    def text(self, key: str, choices: Sequence[str] = ()) -> str:
-        """A text, one of `choices` if there are any; half characters are written out."""
+    def text(self, key: str, choices: Sequence[str] = (), *, least: int = 0, most: int = MAX_TEXT) -> str:
+        """A text of so many characters, one of `choices` if there are any; half characters are written out."""
         value = self._value(key)
-        if not isinstance(value, str) or len(value) > MAX_TEXT:
-            self.problem(key, "is no text", f"a text of at most {MAX_TEXT} characters", value)
+        if not isinstance(value, str) or not least <= len(value) <= most:
+            self.problem(key, "is no such text", f"one of {least} to {most} characters", value)
             return ""
         if choices and value not in choices:
             self.problem(key, "is unknown", f"one of {', '.join(choices)}", value)
@@ -108,6 +116,9 @@ class Findings:
 
     def numbers(self, key: str, count: int) -> tuple[float, ...]:
         """A list of `count` finite numbers."""
+        if not isinstance(self._value(key), list):
+            self.problem(key, "is no list", f"{count} finite numbers", self._value(key))
+            return (0.0,) * count
         values = self._list(key)
         finite = [float(v) for v in values if isinstance(v, int | float) and not isinstance(v, bool) and abs(v) < _FAR]
         if not len(finite) == len(values) == count:
@@ -117,7 +128,8 @@ class Findings:
 
     def table(self, key: str) -> "Findings":
         """A table inside this one."""
-        return Findings(self.told, self._value(key), f"{self.where}.{key}".lstrip("."), self.problems)
+        place = f"{self.where}.{key}".lstrip(".")
+        return Findings(self.told, self._value(key), place, self.problems, silent=self._silent)
 
     def tables(self, key: str) -> Iterator["Findings"]:
         """A list of tables."""
@@ -163,10 +175,11 @@ def storable(text: str) -> str:
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    table = dict(pairs)
-    if len(table) != len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands twice in one table")
+    table: dict[str, object] = {}
+    for key, value in pairs:
+        if key in table:
+            raise ValueError(f"the key {key[:_SHORT]!r} stands twice in one table")
+        table[key] = value
     return table
 
 

@@ -20,6 +20,7 @@ MAX_BYTES: Final = 64 * 1024**2
 SUMMARIES: Final = ("mean", "std", "25quantile", "median", "75quantile", "min", "max", "count")
 _MAX_COLUMNS: Final = 1000
 _MAX_TOLD: Final = 20
+_MAX_NAMED: Final = 3
 
 
 def read_platform_file(path: Path, edition: Edition) -> Scores:
@@ -81,18 +82,29 @@ def _rows(path: Path) -> list[list[str]]:
 
 def _column_problems(path: Path, names: Sequence[str], edition: Edition) -> list[str]:
     known = _keys(edition)
-    problems = []
     strange = [name for name in names if name not in known]
+    problems = []
     if strange:
-        others = [other.name for other in EDITIONS.values() if set(names) <= set(_keys(other))]
-        advice = f"Name the edition that scored it: {', '.join(others)}." if others else "Check the file."
-        problems.append(f"{path}: {', '.join(strange[:5])} is no column of {edition.name}. {advice}")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    problems += [f"{path}: has the column {name} twice, expected it once. Delete one." for name in twice]
-    for metric in dict.fromkeys(known[name][1] for name in names if name in known):
-        lacking = [name for name, (_, key) in known.items() if key == metric and name not in names]
-        problems += [f"{path}: has no column {name}, expected {metric} of every region. Add it." for name in lacking]
-    return problems
+        others = [
+            name for name, other in EDITIONS.items() if set(names) <= set(_keys(other)) and not _lacking(names, other)
+        ]
+        advice = f"Name the edition that scored it, one of {', '.join(others)}." if others else "Check the file."
+        more = f" and {len(strange) - _MAX_NAMED} more" if len(strange) > _MAX_NAMED else ""
+        told = ", ".join(strange[:_MAX_NAMED])
+        problems.append(f"{path}: has columns that {edition.name} lacks, got {told}{more}. {advice}")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        problems.append(f"{path}: has the column {twice} twice, expected it once. Delete one.")
+    return problems + [
+        f"{path}: has no column {name}, expected every region. Add it." for name in _lacking(names, edition)
+    ]
+
+
+def _lacking(names: Sequence[str], edition: Edition) -> list[str]:
+    """The columns that complete the metrics of a file to all regions of an edition."""
+    known = _keys(edition)
+    metrics = {known[name][1] for name in names if name in known}
+    return [name for name, (_, metric) in known.items() if metric in metrics and name not in names]
 
 
 def _row_problems(path: Path, head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

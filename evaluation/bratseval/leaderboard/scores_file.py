@@ -1,6 +1,7 @@
 """scores.json, read as what a stranger may have written: whole, of known words, and all that is wrong told at once."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, get_args
@@ -51,10 +52,9 @@ def _versions(found: Findings) -> Mapping[str, str]:
 
 
 def _check_cases(found: Findings, cases: tuple[CaseScores, ...]) -> None:
-    names = [case.case for case in cases]
-    if not 1 <= len(names) <= MAX_CASES:
-        found.problem("cases", "are too few or too many", f"1 to {MAX_CASES} cases", len(names))
-    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if not 1 <= len(cases) <= MAX_CASES:
+        found.problem("cases", "are too few or too many", f"1 to {MAX_CASES} cases", len(cases))
+    twice = [name for name, times in Counter(case.case for case in cases).items() if times > 1]
     if twice:
         found.problem("cases", "hold a case twice", "each once", twice[0])
     if len({tuple(sorted(case.regions)) for case in cases}) > 1:
@@ -62,9 +62,7 @@ def _check_cases(found: Findings, cases: tuple[CaseScores, ...]) -> None:
 
 
 def _case(found: Findings, rules: Edition) -> CaseScores:
-    name = found.text("scan_id")
-    if not 1 <= len(name) <= MAX_NAME:
-        found.problem("scan_id", "is too short or too long", f"1 to {MAX_NAME} characters", name)
+    name = found.text("scan_id", least=1, most=MAX_NAME)
     state: State = "scored" if found.text("state", get_args(State)) == "scored" else "failed"
     files = _files(found.table("sha256"))
     reference = found.text("reference")

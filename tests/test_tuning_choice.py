@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from boxes import labels_of
 from bratseg.ensemble import paint
 from bratseg.models.member import Outputs
 from bratseg.out_of_fold import Answered, Split, fold_of_cases, read_splits
@@ -15,7 +16,6 @@ from bratseg.tuning.search import CaseTable
 from bratseg.tuning.shares import choose_shares, mix, score_shares, share_grid
 from bratseval.challenge import EDITIONS
 from bratseval.errors import InputError
-from boxes import labels_of
 from made_members import LABELS, REGIONS
 
 SMALL = Grid((0.0, 25.0, 50.0), (0.0, 0.05))

@@ -82,11 +82,11 @@ def write_tables(
         (case.case, *row, case.state, case.reason, "; ".join(case.warnings))
         for case, row in zip(cases, values(cases, edition).tolist(), strict=True)
     )
-    _write_csv(folder / "cases.csv", ("scan_id", *names, "state", "reason", "warnings"), rows)
+    write_csv(folder / "cases.csv", ("scan_id", *names, "state", "reason", "warnings"), rows)
     described = ((name, *row) for name, row in summary(cases, edition).items())
-    _write_csv(folder / "summary.csv", ("", *names), described)
+    write_csv(folder / "summary.csv", ("", *names), described)
     lesions = [_lesion_row(case, lesion) for case in cases for lesion in case.score.lesions]
-    _write_csv(folder / "lesions.csv", _lesion_columns(), lesions)
+    write_csv(folder / "lesions.csv", _lesion_columns(), lesions)
     everything = {**_everything(cases, edition), "labels": labelling, "predictions_of_no_case": list(unknown)}
     _write(folder / "scores.json", json.dumps(everything, indent=1, allow_nan=False) + "\n")
 
@@ -177,7 +177,7 @@ def _without_nan(content: object) -> object:
     return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
-def _write_csv(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def write_csv(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(head)

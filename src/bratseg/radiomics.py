@@ -134,7 +134,7 @@ def extract_features(
     tumour = _largest_component(labels != 0)
     box = _box(tumour)
     _check_surface(tumour[box])
-    pyradiomics = _load()
+    pyradiomics = load_extractor()
     with _quiet(), np.errstate(all="ignore"):  # what is not finite is refused below
         try:
             values = _values(pyradiomics, tumour, box, images, spacing_mm, preset)
@@ -173,8 +173,12 @@ def _check_surface(tumour: Mask) -> None:
         raise NoFeatures(f"the largest lesion has a surface of {faces} faces, at most {MAX_SURFACE_FACES} are measured")
 
 
-def _load() -> Any:
-    """pyradiomics, a package of other people that has no types."""
+def load_extractor() -> Any:
+    """pyradiomics, a package of other people that has no types.
+
+    Raises:
+        NoFeatures: it is not installed as EXTRACTOR.
+    """
     try:
         import radiomics
     except ImportError as error:

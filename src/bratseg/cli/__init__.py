@@ -1,4 +1,4 @@
-"""The command line of the answer: bratseg infer | phantom | weights | tune | demo | info."""
+"""The command line of the answer: bratseg infer | folds | phantom | weights | tune | demo | info."""
 
 import argparse
 import signal
@@ -8,6 +8,7 @@ from importlib.metadata import version
 from types import FrameType
 
 from bratseg.cli.codes import INTERRUPTED, TERMINATED, USAGE
+from bratseg.cli.folds import add_folds
 from bratseg.cli.infer import add_infer
 from bratseg.cli.show import add_demo, add_phantom, info
 from bratseg.cli.tune import add_tune
@@ -38,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"brats-harness {version('brats-harness')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_infer(commands.add_parser("infer", help="segment a folder of cases, one case folder, or four files"))
+    add_folds(commands.add_parser("folds", help="make cross-validation folds that are alike, from radiomic features"))
     add_phantom(commands.add_parser("phantom", help="make cases with a known answer"))
     add_weights(commands.add_parser("weights", help="show, convert or train weights"))
     add_tune(commands.add_parser("tune", help="fit shares and post-processing on out-of-fold predictions"))

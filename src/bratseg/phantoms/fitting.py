@@ -13,11 +13,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseg.clusters import Cluster, Clusters, write_clusters
+from bratseg.cluster_fitting import clusters_from, fit_clusters
+from bratseg.clusters import Clusters, write_clusters
 from bratseg.phantoms.phantom import Phantom, make_phantom
 from bratseg.pipeline import Ensemble, Volume, segment
 from bratseg.postprocess import apply_thresholds
-from bratseg.projection import Components, Standard, project
 from bratseg.radiomics import FEATURE_NAMES, PRESETS, NoFeatures, extract_features
 from bratseg.thresholds import Fill, Mode, Removal, Thresholds
 from bratseg.weights import CLUSTERS, list_file, read_manifest, write_manifest
@@ -31,8 +31,6 @@ EDITION: Final = "ssa-2023"  # whose lesion-wise Dice the thresholds are to rais
 SIZES_MM3: Final = (0.0, 25.0, 50.0, 100.0, 200.0, 400.0, 800.0, 1600.0)  # tried for each region; 0 removes nothing
 _MODE: Final[Mode] = "regions"
 _FILL: Final[Fill] = "surrounding"
-_KEPT_VARIANCE: Final = 0.99  # by the principal components: arXiv 2412.04111
-_OUTLIER_QUANTILE: Final = 0.95
 
 log = logging.getLogger(__name__)
 
@@ -91,34 +89,14 @@ def clusters_of(answers: Sequence[Answered], thresholds: Thresholds) -> Clusters
     rows = np.array([answer.features for answer in answers if answer.features is not None], dtype=np.float64)
     if len(rows) < 2:
         raise ValueError(f"{len(rows)} phantoms have features, expected two at least")
-    varies = rows.std(axis=0) > 0
-    rows = rows[:, varies]
-    scaler = Standard(rows.mean(axis=0), rows.std(axis=0))
-    components = _components((rows - scaler.mean) / scaler.scale)
-    points = project(rows, scaler, components)
-    centroid = points.mean(axis=0)
-    distances = np.linalg.norm(points - centroid, axis=1)
-    limit = float(np.quantile(distances, _OUTLIER_QUANTILE))
-    return Clusters(
-        preset=PRESETS["sane"],
-        names=tuple(name for name, kept in zip(FEATURE_NAMES, varies.tolist(), strict=True) if kept),
-        scaler=scaler,
-        components=components,
-        outlier_quantile=_OUTLIER_QUANTILE,
+    return clusters_from(
+        fit_clusters(rows, PRESETS["sane"], counts=(1,)),
+        [thresholds],
+        thresholds,
         mode=_MODE,
         fill=_FILL,
-        global_thresholds=thresholds,
-        clusters=(Cluster(len(rows), centroid, limit, thresholds),),
         provenance={"data": "procedural phantoms, none of them of a person", "phantoms": len(answers)},
     )
-
-
-def _components(scaled: NDArray[np.float64]) -> Components:
-    """Principal components of centred rows, as many as keep the variance wanted."""
-    _, singular, loadings = np.linalg.svd(scaled, full_matrices=False)
-    ratios = singular**2 / np.sum(singular**2)
-    count = int(np.searchsorted(np.cumsum(ratios), _KEPT_VARIANCE)) + 1
-    return Components(np.zeros(scaled.shape[1]), loadings[:count], tuple(ratios[:count].tolist()))
 
 
 def _answers(ensemble: Ensemble, seeds: range) -> Iterator[Answered]:

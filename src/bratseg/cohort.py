@@ -1,0 +1,62 @@
+"""The cases of a cross-validation: who they are of, what kind they are, which fold they are in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bratseg.cluster_fitting import ClusterFit
+from bratseg.folds import NO_FEATURES, Strata, deal, strata_of
+from bratseg.radiomics_table import Measured
+
+
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """Cases and where each of them went; all in one order.
+
+    Attributes:
+        patients: each case's patient.
+        clusters: each case's cluster before small ones were merged, or NO_FEATURES.
+        fold_of: each case's fold, counted from 0.
+        folds: how many there are.
+        seed: that cluster fitting and dealing took.
+    """
+
+    measured: tuple[Measured, ...]
+    patients: tuple[str, ...]
+    clusters: tuple[int, ...]
+    strata: Strata
+    fold_of: tuple[int, ...]
+    folds: int
+    seed: int
+
+    @property
+    def cases(self) -> list[str]:
+        """The cases' ids."""
+        return [case.case for case in self.measured]
+
+    @property
+    def volumes_ml(self) -> list[list[float]]:
+        """For each fold the volumes of the largest lesions, of the cases that have features."""
+        volumes: list[list[float]] = [[] for _ in range(self.folds)]
+        for case, fold in zip(self.measured, self.fold_of, strict=True):
+            if case.features is not None:
+                volumes[fold].append(case.features["wt_shape_VoxelVolume"] / 1000)
+        return volumes
+
+
+def make_cohort(
+    measured: Sequence[Measured], patients: Sequence[str], fit: ClusterFit, folds: int, seed: int = 0
+) -> Cohort:
+    """Cases dealt to folds.
+
+    Args:
+        patients: each case's.
+        fit: of the cases that have features, in their order; the others are a stratum of their own.
+
+    Raises:
+        InputError: there are fewer patients than folds, or fewer than two folds.
+    """
+    assigned = iter(fit.assigned.tolist())
+    clusters = [NO_FEATURES if case.features is None else int(next(assigned)) for case in measured]
+    strata = strata_of(clusters, fit.centroids, folds)
+    fold_of = deal(strata.of_case, patients, folds, seed)
+    return Cohort(tuple(measured), tuple(patients), tuple(clusters), strata, tuple(fold_of), folds, seed)

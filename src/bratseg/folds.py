@@ -1,0 +1,272 @@
+"""Cross-validation folds: as many cases of every kind in each, and no patient in two of them. Pure; no file is opened.
+
+A kind of case is a cluster of radiomic features (arXiv 2412.04111: "equal samples from
+each cluster make each of five folds"). Cases are dealt patient by patient; where every
+patient has one case, each fold gets each kind's share exactly, rounded up or down.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bratseg.projection import Numbers
+from bratseval.errors import InputError
+
+NO_FEATURES: Final = -1  # the stratum of cases that have none
+# BraTS ids since 2023: BraTS-GLI-00005-100 is patient 00005 at time point 100
+_BRATS_ID: Final = re.compile(r"(BraTS-[A-Za-z]+-\d{5})-\d{3}")
+_TOLERANCE: Final = 1 + 1e-9  # cases that a fold may be away from its share
+_ORDERS: Final = 5  # in which patients are placed, after the first
+# What counts first in dealing: no stratum further from its share than tolerated, then strata even, then folds equal.
+_EXCESS, _EVEN, _SIZE = 1e6, 1.0, 1e-3
+
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Strata:
+    """What is dealt evenly: clusters, but for small ones, which go to their nearest neighbour.
+
+    Attributes:
+        of_case: each case's stratum: a cluster's number, or NO_FEATURES.
+        merged: small cluster -> the cluster that took its cases.
+    """
+
+    of_case: tuple[int, ...]
+    merged: Mapping[int, int]
+
+
+def patients_of(cases: Sequence[str]) -> list[str]:
+    """Each case's patient: a BraTS id without its time point; every other case is a patient of its own."""
+    return [match[1] if (match := _BRATS_ID.fullmatch(case)) else case for case in cases]
+
+
+def check_folds(folds: int, patients: Sequence[str]) -> None:
+    """Refuse what can't be dealt.
+
+    Raises:
+        InputError: there are fewer patients than folds, or fewer than two folds.
+    """
+    if not 2 <= folds <= len(set(patients)):
+        raise InputError(
+            f"folds: {folds} of {len(set(patients))} patients can't be made, expected from 2 to as many as patients. "
+            "Correct the number."
+        )
+
+
+def strata_of(clusters: Sequence[int], centroids: Numbers, folds: int) -> Strata:
+    """Clusters with fewer cases than folds merged, smallest first, into the one whose centroid is nearest.
+
+    Args:
+        clusters: each case's cluster, counted from 0; NO_FEATURES stays what it is.
+        centroids: (clusters, components).
+    """
+    members = Counter(cluster for cluster in clusters if cluster != NO_FEATURES)
+    merged: dict[int, int] = {}
+    while len(members) > 1:
+        smallest = min(members, key=lambda cluster: (members[cluster], -cluster))
+        if members[smallest] >= folds:
+            break
+        others = sorted(members.keys() - {smallest})
+        distances = np.linalg.norm(centroids[others] - centroids[smallest], axis=1)
+        target = others[int(distances.argmin())]
+        members[target] += members.pop(smallest)
+        merged |= dict.fromkeys((smallest, *(old for old, new in merged.items() if new == smallest)), target)
+    return Strata(tuple(merged.get(cluster, cluster) for cluster in clusters), merged)
+
+
+def deal(strata: Sequence[int], patients: Sequence[str], folds: int, seed: int = 0) -> list[int]:
+    """Each case's fold, counted from 0: every stratum spread evenly, every patient in one fold.
+
+    Where every patient has one case, a fold has a stratum's share rounded up or down, and
+    folds differ by one case at most. Patients with several cases are placed first, the
+    largest first, and swapped as long as that evens strata out: what is then left is
+    told by `uneven`.
+
+    Args:
+        seed: decides which of equal patients goes where.
+
+    Raises:
+        InputError: there are fewer patients than folds, or fewer than two folds.
+    """
+    check_folds(folds, patients)
+    groups = _groups(patients)
+    names = sorted(set(strata))
+    kinds = _kinds(groups, strata, names)
+    profiles = np.array(list(kinds), dtype=np.int64).reshape(len(kinds), len(names))
+    generator = np.random.default_rng(seed)
+    dealt = _dealt(profiles, [len(members) for members in kinds.values()], folds, generator)
+    which = generator.permutation(folds)  # so that no fold is always the one with a case more
+    result = [0] * len(strata)
+    for members, numbers in zip(kinds.values(), dealt.tolist(), strict=True):
+        places = np.repeat(which, numbers)
+        for patient, fold in zip(generator.permutation(np.array(members, dtype=object)), places, strict=True):
+            for case in groups[patient]:
+                result[case] = int(fold)
+    return result
+
+
+def splits_of(cases: Sequence[str], fold_of: Sequence[int], folds: int) -> list[dict[str, list[str]]]:
+    """nnU-Net's splits: for each fold the cases it trains on and those it validates on, by name."""
+    pairs = sorted(zip(cases, fold_of, strict=True))
+    return [
+        {"train": [case for case, own in pairs if own != fold], "val": [case for case, own in pairs if own == fold]}
+        for fold in range(folds)
+    ]
+
+
+def fold_problems(
+    splits: Sequence[Mapping[str, Sequence[str]]], cases: Sequence[str], patients: Sequence[str]
+) -> list[str]:
+    """What makes splits unfit for a cross-validation, in words; nothing where all is well.
+
+    Every case must be validated on once, trained on in all other folds, and never be
+    validated on by a model that was trained on the same patient.
+    """
+    patient_of = dict(zip(cases, patients, strict=True))
+    problems = []
+    for fold, split in enumerate(splits):
+        train, val = split["train"], split["val"]
+        listed = Counter([*train, *val])
+        problems += [f"fold {fold}: {case} is not one of the cases" for case in listed if case not in patient_of]
+        problems += [f"fold {fold}: {case} is listed {n} times" for case, n in listed.items() if n > 1]
+        problems += [f"fold {fold}: {case} is in neither part" for case in cases if case not in listed]
+        problems += [] if val else [f"fold {fold}: validates on nothing"]
+        known = {patient_of[case] for case in train if case in patient_of}
+        leaks = sorted({patient_of[case] for case in val if case in patient_of} & known)
+        problems += [f"fold {fold}: patient {patient} is trained on and validated on" for patient in leaks]
+    validated = Counter(case for split in splits for case in split["val"])
+    problems += [f"{case} is validated on {validated[case]} times" for case in cases if validated[case] != 1]
+    return problems
+
+
+def counts_of(strata: Sequence[int], fold_of: Sequence[int], folds: int) -> Mapping[int, Counts]:
+    """For each stratum, in order, its number of cases in each fold (folds,)."""
+    own, fold = np.array(strata, dtype=np.int64), np.array(fold_of, dtype=np.int64)
+    return {name: np.bincount(fold[own == name], minlength=folds) for name in sorted(set(strata))}
+
+
+def uneven(strata: Sequence[int], fold_of: Sequence[int], folds: int) -> list[str]:
+    """Each stratum of at least as many cases as folds that some fold has more than one case above or below its share.
+
+    Patients with many cases of one kind may leave no other way.
+    """
+    told = []
+    for stratum, counts in counts_of(strata, fold_of, folds).items():
+        share = counts.sum() / folds
+        off = np.abs(counts - share)
+        if counts.sum() >= folds and off.max() > _TOLERANCE:
+            fold = int(off.argmax())
+            told.append(f"stratum {stratum}: fold {fold} has {counts[fold]} cases, its share is {share:.1f}")
+    return told
+
+
+def _groups(patients: Sequence[str]) -> dict[str, list[int]]:
+    groups: dict[str, list[int]] = {}
+    for case, patient in enumerate(patients):
+        groups.setdefault(patient, []).append(case)
+    return groups
+
+
+def _kinds(
+    groups: Mapping[str, Sequence[int]], strata: Sequence[int], names: Sequence[int]
+) -> dict[tuple[int, ...], list[str]]:
+    """Patients with the same number of cases in every stratum, by these numbers; most cases first."""
+    kinds: dict[tuple[int, ...], list[str]] = {}
+    for patient in sorted(groups):
+        found = Counter(strata[case] for case in groups[patient])
+        kinds.setdefault(tuple(found[name] for name in names), []).append(patient)
+    return dict(sorted(kinds.items(), key=lambda kind: (-sum(kind[0]), kind[0])))
+
+
+def _dealt(profiles: Counts, numbers: Sequence[int], folds: int, generator: np.random.Generator) -> Counts:
+    """How many patients of each kind go to each fold (kinds, folds).
+
+    Exchanges can end where no single one helps though several would. So patients are
+    placed again, in orders that are drawn, while a stratum is further from its share
+    than its largest patient alone demands.
+
+    Args:
+        profiles: (kinds, strata): cases that a patient of a kind has in each stratum.
+        numbers: how many patients there are of each kind.
+    """
+    share = np.array(numbers) @ profiles / folds
+    demanded = float(np.maximum(profiles.max(axis=0) - share - _TOLERANCE, 0).sum())
+    queue = np.repeat(np.arange(len(profiles)), numbers)
+    best = _evened(_placed(queue, profiles, folds, share), profiles, share)
+    for _ in range(_ORDERS):
+        if _excess(best, profiles, share) <= demanded + 1e-6:
+            break
+        other = _evened(_placed(generator.permutation(queue), profiles, folds, share), profiles, share)
+        best = min(best, other, key=lambda dealt: float(_cost(dealt.T @ profiles, share).sum()))
+    return best
+
+
+def _placed(queue: NDArray[np.int64], profiles: Counts, folds: int, share: Numbers) -> Counts:
+    """Patients, told by their kinds, one after the other, each to the fold where it costs least."""
+    dealt = np.zeros((len(profiles), folds), dtype=np.int64)
+    counts = np.zeros((folds, profiles.shape[1]), dtype=np.int64)
+    for kind in queue.tolist():
+        gains = _cost(counts + profiles[kind], share) - _cost(counts, share)
+        fold = int(gains.argmin())
+        dealt[kind, fold] += 1
+        counts[fold] += profiles[kind]
+    return dealt
+
+
+def _evened(dealt: Counts, profiles: Counts, share: Numbers) -> Counts:
+    """The same after all exchanges that even strata out."""
+    dealt, counts = dealt.copy(), dealt.T @ profiles
+    while _swap(dealt, counts, profiles, share):
+        pass
+    return dealt
+
+
+def _excess(dealt: Counts, profiles: Counts, share: Numbers) -> float:
+    """Cases too far from their share, over all folds and strata."""
+    return float(np.maximum(np.abs(dealt.T @ profiles - share) - _TOLERANCE, 0).sum())
+
+
+def _cost(counts: Counts, share: Numbers) -> Numbers:
+    """How far folds with these cases (…, strata) are from their share; it adds up over folds."""
+    off = np.abs(counts - share)
+    excess = np.maximum(off - _TOLERANCE, 0)
+    size = counts.sum(axis=-1) - share.sum()
+    cost: Numbers = (_EXCESS * excess**2 + _EVEN * off**2).sum(axis=-1) + _SIZE * size**2
+    return cost
+
+
+def _swap(dealt: Counts, counts: Counts, profiles: Counts, share: Numbers) -> bool:
+    """Make the one exchange between two folds that lowers the cost most; false where none does.
+
+    A patient of one kind goes one way, a patient of another kind, or nobody, the other
+    way. `dealt` and `counts` are changed in place.
+    """
+    # (kinds + 1, strata): the last kind is nobody, whom every fold has
+    some = np.vstack((profiles, np.zeros_like(profiles[:1])))
+    there = np.vstack((dealt > 0, np.ones((1, dealt.shape[1]), dtype=bool)))
+    best, chosen = -1e-6, None
+    for one in range(len(counts)):
+        for other in range(one):
+            here, yonder = np.flatnonzero(there[:, one]), np.flatnonzero(there[:, other])
+            change = some[yonder][np.newaxis] - some[here][:, np.newaxis]
+            after = _cost(counts[one] + change, share) + _cost(counts[other] - change, share)
+            gain = after - _cost(counts[[one, other]], share).sum()
+            if gain.min() < best:
+                i, j = np.unravel_index(int(gain.argmin()), gain.shape)
+                best, chosen = float(gain.min()), (one, other, int(here[i]), int(yonder[j]))
+    if chosen is None:
+        return False
+    one, other, leaving, coming = chosen
+    for kind, source, target in ((leaving, one, other), (coming, other, one)):
+        if kind < len(profiles):
+            dealt[kind, source] -= 1
+            dealt[kind, target] += 1
+    counts[one] += some[coming] - some[leaving]
+    counts[other] -= some[coming] - some[leaving]
+    return True

@@ -1,0 +1,214 @@
+"""Features of many cases: on several processes, kept by content, so that nothing is measured twice."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from signal import SIG_IGN, SIGINT, signal
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bratseg.pipeline import MAX_AFFINE_DIFFERENCE_MM, ORIENTATION, hash_case, read_case
+from bratseg.projection import Numbers
+from bratseg.radiomics import (
+    EXTRACTOR,
+    FEATURE_NAMES,
+    MAX_GREY_LEVELS,
+    MAX_SURFACE_FACES,
+    NoFeatures,
+    Preset,
+    extract_features,
+    load_extractor,
+)
+from bratseval.cases import Case
+from bratseval.challenge import Modality
+from bratseval.errors import InputError
+from bratseval.nifti import Grid, read_labels
+from bratseval.orientation import reorient, reoriented_affine
+from bratseval.tables import write_csv
+
+_FORMAT: Final = 1  # of a kept file; another arithmetic gets another number
+
+
+@dataclass(frozen=True)
+class Segmented:
+    """A case and the file of a segmentation of it, of which the whole tumour is measured."""
+
+    case: Case
+    labels: Path
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A case's features.
+
+    Attributes:
+        features: FEATURE_NAMES and their values; None where there are none.
+        reason: why there are none.
+        readable: whether the files could be read; where not, the reason says what is wrong.
+    """
+
+    case: str
+    features: Mapping[str, float] | None
+    reason: str = ""
+    readable: bool = True
+
+
+def measure_cases(
+    cases: Sequence[Segmented],
+    preset: Preset,
+    *,
+    cache: Path | None = None,
+    jobs: int = 1,
+    on_case: Callable[[Measured], None] = lambda _: None,
+) -> list[Measured]:
+    """The features of every case, in the order of `cases`; one that has none says why and stops no other.
+
+    Args:
+        cache: a folder where features are kept under the sha256 of what they depend on:
+            the content of images and segmentation, the settings and the extractor. It
+            is made where it is not there; a kept file that is damaged is written anew.
+        jobs: processes at most, of 0.5 GB each for volumes of BraTS's size. More than one
+            starts fresh interpreters, so a script that calls this guards its own main part.
+        on_case: told each case, in order, as it is done.
+
+    Raises:
+        InputError: pyradiomics is not installed as EXTRACTOR, or the folder can't be made.
+        ChildProcessError: a process was killed from outside, most likely for its memory.
+    """
+    try:
+        load_extractor()
+        if cache is not None:
+            cache.mkdir(parents=True, exist_ok=True)
+    except NoFeatures as reason:
+        raise InputError(f"{reason}.") from None
+    except OSError as error:
+        raise InputError(f"{cache}: cannot be made ({error.strerror}). Choose another folder.") from None
+    measured = []
+    for result in _in_order(partial(_measure, preset=preset, cache=cache), cases, min(jobs, len(cases))):
+        measured.append(result)
+        on_case(result)
+    return measured
+
+
+def rows_of(measured: Sequence[Measured]) -> Numbers:
+    """The features (cases, 386), in the order of FEATURE_NAMES, of those cases that have some."""
+    rows = [[case.features[name] for name in FEATURE_NAMES] for case in measured if case.features is not None]
+    return np.array(rows, dtype=np.float64).reshape(len(rows), len(FEATURE_NAMES))
+
+
+def write_features(path: Path, measured: Sequence[Measured]) -> None:
+    """Write a CSV: case, reason, the 386 features; those of a case without are empty.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    rows = (
+        (case.case, case.reason, *(case.features[name] if case.features else "" for name in FEATURE_NAMES))
+        for case in measured
+    )
+    write_csv(path, ("case", "reason", *FEATURE_NAMES), rows)
+
+
+def _in_order(
+    measure: Callable[[Segmented], Measured], cases: Sequence[Segmented], processes: int
+) -> Iterator[Measured]:
+    if processes < 2:
+        yield from map(measure, cases)
+        return
+    with ProcessPoolExecutor(processes, get_context("spawn"), _begin_process) as pool:
+        try:
+            yield from pool.map(measure, cases)
+        except BrokenProcessPool:
+            raise ChildProcessError(
+                f"one of {processes} measuring processes was killed, most likely for its memory. Use fewer --jobs."
+            ) from None
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _begin_process() -> None:
+    # the first process is interrupted and ends the others; ITK's threads stay as many as there, since the last bit of
+    # its normalising depends on their number (measured)
+    signal(SIGINT, SIG_IGN)
+
+
+def _measure(segmented: Segmented, preset: Preset, cache: Path | None) -> Measured:
+    case = segmented.case
+    try:
+        kept = None if cache is None else cache / f"{_key(segmented, preset)}.json"
+        features = None if kept is None else _read_kept(kept)
+        if features is None:
+            features = _extract(segmented, preset)
+            if kept is not None:
+                _keep(kept, features)
+        return Measured(case.id, features)
+    except NoFeatures as reason:
+        return Measured(case.id, None, str(reason))
+    except InputError as error:
+        return Measured(case.id, None, str(error), readable=False)
+
+
+def _extract(segmented: Segmented, preset: Preset) -> Mapping[str, float]:
+    volume, labels = read_case(segmented.case), read_labels(segmented.labels)
+    _check_grid(segmented.labels, labels.grid, volume.grid)
+    images: dict[Modality, NDArray[np.float32]] = {
+        modality: reorient(image, volume.grid.affine, ORIENTATION) for modality, image in volume.images.items()
+    }
+    x, y, z = np.linalg.norm(reoriented_affine(volume.grid, ORIENTATION)[:3, :3], axis=0).tolist()
+    return extract_features(reorient(labels.voxels, labels.grid.affine, ORIENTATION), images, (x, y, z), preset)
+
+
+def _check_grid(path: Path, found: Grid, expected: Grid) -> None:
+    if found.shape != expected.shape:
+        raise InputError(f"{path}: is {found.shape} voxels, expected {expected.shape} like its images. Resample it.")
+    if (off := found.difference(expected)) > MAX_AFFINE_DIFFERENCE_MM:
+        raise InputError(
+            f"{path}: its affine differs from that of its images by up to {off:.3g} mm, expected the same. Resample it."
+        )
+
+
+def _key(segmented: Segmented, preset: Preset) -> str:
+    """The sha256 of all that a case's features depend on."""
+    try:
+        labels = hashlib.sha256(segmented.labels.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(f"{segmented.labels}: cannot be read ({error.strerror}). Check its permissions.") from None
+    made_of = {
+        "format": _FORMAT,
+        "extractor": EXTRACTOR,
+        "settings": dict(preset.settings),
+        "limits": (MAX_GREY_LEVELS, MAX_SURFACE_FACES),
+        "images": dict(hash_case(segmented.case)),
+        "labels": labels,
+    }
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
+
+
+def _read_kept(path: Path) -> Mapping[str, float] | None:
+    """The features in a kept file; None where there is none that is whole."""
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(values, dict) or tuple(values) != FEATURE_NAMES:
+        return None
+    sound = all(isinstance(value, float) and np.isfinite(value) for value in values.values())
+    return values if sound else None
+
+
+def _keep(path: Path, features: Mapping[str, float]) -> None:
+    partial_path = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial_path.write_text(json.dumps(dict(features), indent=0) + "\n", encoding="utf-8")
+        partial_path.replace(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}). Make room.") from None

@@ -15,13 +15,14 @@ from bratseg.config import read_config
 from bratseg.loading import load_ensemble
 from bratseg.out_of_fold import FOLDER, read_answer
 from bratseg.tuning.shares import mix
+from bratseg.weights import add_member
 from made_campaign import make_cases, make_splits, make_weights
 
 pytest.importorskip("radiomics", reason="the extra `radiomics` is not installed")
 pytest.importorskip("sklearn", reason="the extra `train` is not installed")
 pytest.importorskip("matplotlib", reason="the extra `picture` is not installed")
 
-CASES = 8
+CASES = 6
 MEMBERS = ("one", "other")
 
 
@@ -129,8 +130,9 @@ def test_a_case_that_fails_is_named_and_the_others_finish(
 ) -> None:
     folder = tmp_path / "broken"
     shutil.copytree(campaign / "cases", folder / "cases")
-    for name in ("weights", "splits_final.json"):
-        (folder / name).symlink_to(campaign / name)
+    (folder / "splits_final.json").symlink_to(campaign / "splits_final.json")
+    shutil.copytree(campaign / "weights" / "one", folder / "weights" / "one")  # one member is enough here
+    add_member(folder / "weights", "one", 1.0, source="made here", licence="CC0")
     (folder / "cases" / "BraTS-SSA-00002-000" / "BraTS-SSA-00002-000-t1c.nii.gz").write_bytes(b"no image")
     shutil.copytree(campaign / "out", tmp_path / "out")
     assert tune(folder, tmp_path / "out") == 1

@@ -73,9 +73,9 @@ def small_case(seed: int) -> tuple[Labels, Labels]:
 
 @pytest.mark.parametrize("edition", ["ssa-2023", "ssa-2024", "gli-2024", "met-2025-lesionwise", "men-2023"])
 def test_made_cases_score_at_every_point_what_scoring_gives(edition: str) -> None:
-    # 5 editions, 3 cases, 4 ways, 5 points: 300 comparisons of two values for each region
-    for seed, spacing in ((1, MM), (2, (0.9, 0.9, 0.9)), (3, (0.5, 1.0, 1.5))):
-        assert differences(*small_case(seed), spacing, edition, 5) == []
+    # 5 editions, 2 cases, 4 ways, 8 points: 320 comparisons of two values for each region
+    for seed, spacing in ((1, MM), (3, (0.5, 1.0, 1.5))):
+        assert differences(*small_case(seed), spacing, edition, 8) == []
 
 
 @pytest.mark.parametrize("edition", ["ssa-2023", "ssa-2024"])

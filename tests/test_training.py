@@ -150,9 +150,9 @@ def test_both_domains_and_both_networks_share_one_plan(campaign: Path) -> None:
     assert plans["pretrain"]["configurations"] == plans["finetune"]["configurations"]
     full = plans["finetune"]["configurations"]["3d_fullres"]
     assert full["patch_size"] == [16, 32, 16]
-    # 16 voxels are halved twice before an edge falls below 4, 32 three times
-    assert full["architecture"]["arch_kwargs"]["strides"] == [[1, 1, 1], [2, 2, 2], [2, 2, 2], [1, 2, 1]]
-    assert full["architecture"]["arch_kwargs"]["features_per_stage"] == [4, 8, 8, 8]
+    # 16 voxels are halved twice, to 4; upstream halves one edge alone from 12 voxels on, and of 32 there are 8 left
+    assert full["architecture"]["arch_kwargs"]["strides"] == [[1, 1, 1], [2, 2, 2], [2, 2, 2]]
+    assert full["architecture"]["arch_kwargs"]["features_per_stage"] == [4, 8, 8]
     assert plans["finetune"]["configurations"]["mednext"]["inherits_from"] == "3d_fullres"
 
 

@@ -25,7 +25,7 @@ from bratseval.cases import find_cases
 from campaign_text import TINY
 
 SHAPE, SPACING = (33, 41, 31), (5.0, 5.0, 5.0)
-PATIENCE_S = 240  # of a loaded machine
+PATIENCE_S = 900  # of a loaded machine
 
 
 def start(folder: Path, *arguments: str) -> "subprocess.Popen[bytes]":

@@ -7,12 +7,11 @@ Each case is a phantom (240x240x155) and an answer that is a little off and has 
 components. The search gives the lesion-wise Dice and HD95 of every region at each of 20x20x20 sizes
 times 20 ratios. Scoring again (`apply_thresholds`, `score_case`) is timed on a random sample of
 (case, point) in the same run and extrapolated to all points: nobody waits for weeks. Seconds are of
-the CPU, one thread; the sample's scores must be the table's to the last bit, else the exit code is 1.
+the CPU (set OMP_NUM_THREADS=1); the sample's scores must be the table's to the last bit, else the exit code is 1.
 Making phantoms takes longer than all the rest, so --keep stores their labels in a folder.
 """
 
 import argparse
-import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -20,9 +19,6 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-
-for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(threads, "1")
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,7 +1,10 @@
 """Features are pyradiomics' own numbers, and a tumour that can't have any says why."""
 
 import builtins
+import json
 import logging
+import subprocess
+import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +24,8 @@ from bratseg.radiomics import (
     Preset,
     extract_features,
 )
+from bratseg.radiomics_table import Segmented, measure_cases
+from bratseval.cases import find_cases
 from bratseval.challenge import MODALITIES, Modality
 
 pytest.importorskip("radiomics", reason="pyradiomics is not installed")
@@ -269,3 +274,33 @@ def test_what_pyradiomics_raises_is_a_reason(monkeypatch: pytest.MonkeyPatch) ->
 def test_an_image_of_another_shape_is_a_defect() -> None:
     with pytest.raises(ValueError, match="t1n is"):
         extract_features(labelled(CUBE), made_images((10, 10, 10)), (1.0, 1.0, 1.0), SANE)
+
+
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
+def test_features_of_a_real_case_are_those_of_pyradiomics_command_line(
+    shared: Path, tmp_path: Path, preset: Preset
+) -> None:
+    # one call a modality with a params.yaml, as the winners made their tables; whole files as it reads them itself
+    case = "BraTS-GLI-00001-000"
+    reference = shared / "data" / "segmentations" / case / "reference-labels123.nii.gz"
+    program = Path(sys.executable).parent / "pyradiomics"
+    if not program.exists():
+        pytest.skip("the program pyradiomics is not beside the interpreter")
+    file = nib.load(reference)
+    mask = tmp_path / "mask.nii.gz"
+    nib.save(nib.Nifti1Image((np.asarray(file.dataobj) > 0).astype(np.uint8), file.affine), mask)
+    parameters = tmp_path / "params.yaml"
+    settings = "".join(f"  {key}: {value}\n" for key, value in preset.settings.items())
+    parameters.write_text(f"setting:\n{settings}")
+    expected: dict[str, float] = {}
+    for modality in MODALITIES:
+        image = shared / "data" / "real" / case / f"{case}-{modality}.nii.gz"
+        line = [program, image, mask, "-f", "json", "--param", parameters]
+        (said,) = json.loads(subprocess.run(line, check=True, capture_output=True, text=True).stdout)
+        for name, value in said.items():
+            if name.startswith("original_"):
+                own = name.removeprefix("original_")
+                expected.setdefault(f"wt_{own}" if own.startswith("shape_") else f"wt_{modality}_{own}", float(value))
+    (found,) = measure_cases([Segmented(find_cases(shared / "data" / "real" / case).cases[0], reference)], preset)
+    assert list(found.features) == list(expected)
+    assert found.features == pytest.approx(expected, rel=1e-12, abs=0)

@@ -57,11 +57,9 @@ def _write_balance(path: Path, even: Mapping[int, Balance]) -> None:
         (
             _numbered(stratum),
             int(balance.counts.sum()),
-            balance.share,
+            round(balance.share, 6),
             *balance.counts.tolist(),
-            balance.largest,
-            *balance.random_interval,
-            *balance.random_largest,
+            *(round(value, 6) for value in (balance.largest, *balance.random_interval, *balance.random_largest)),
         )
         for stratum, balance in even.items()
     ]

@@ -69,14 +69,15 @@ def _draw_strata(axes: Any, balances: Mapping[int, Balance]) -> None:
         axes.plot((place - 0.42, place + 0.42), (balance.share,) * 2, color=_INK, linewidth=1.2, label=told)
         where = place + np.linspace(-0.3, 0.3, len(balance.counts))
         told = f"folds 0 to {len(balance.counts) - 1}" if place == 0 else None
-        axes.plot(where, balance.counts, "o", color=_OURS, markersize=6, label=told)
+        axes.plot(where, balance.counts, "o", color=_OURS, markersize=6, clip_on=False, label=told)
     axes.set_xticks(
         range(len(balances)),
-        [f"{stratum_name(stratum)}\n{balance.counts.sum()} cases" for stratum, balance in balances.items()],
+        [f"{stratum_name(stratum)}\nn = {balance.counts.sum()}" for stratum, balance in balances.items()],
     )
     axes.set_ylim(bottom=0, top=1.18 * max(max(b.random_interval[1], b.counts.max()) for b in balances.values()) + 0.5)
+    axes.yaxis.get_major_locator().set_params(integer=True)
     axes.set_ylabel("cases in a fold")
-    axes.set_title("Every fold has its share of every kind of case", loc="left")
+    axes.set_title("Cases of each kind in each fold, beside folds drawn at random", loc="left")
     axes.legend(loc="upper right", ncols=3, frameon=False, fontsize=9)
 
 
@@ -94,11 +95,11 @@ def _draw_volumes(axes: Any, volumes_ml: Sequence[Sequence[float]]) -> None:
                 va="center",
                 fontsize=9,
             )
-    axes.set_xticks(range(len(volumes_ml)), [f"fold {fold}\n{len(v)} cases" for fold, v in enumerate(volumes_ml)])
+    axes.set_xticks(range(len(volumes_ml)), [f"fold {fold}\nn = {len(v)}" for fold, v in enumerate(volumes_ml)])
     axes.set_xlim(-0.6, len(volumes_ml) - 0.4)
     axes.set_ylim(bottom=0)
-    axes.set_ylabel("largest lesion, ml")
-    axes.set_title("Volumes of the tumours, with each fold's median", loc="left")
+    axes.set_ylabel("ml")
+    axes.set_title("Volumes of the largest lesions, with each fold's median", loc="left")
 
 
 def _figure(width: float, height: float) -> Any:

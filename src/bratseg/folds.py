@@ -46,6 +46,19 @@ def patients_of(cases: Sequence[str]) -> list[str]:
     return [match[1] if (match := _BRATS_ID.fullmatch(case)) else case for case in cases]
 
 
+def check_folds(folds: int, patients: Sequence[str]) -> None:
+    """Refuse what can't be dealt.
+
+    Raises:
+        InputError: there are fewer patients than folds, or fewer than two folds.
+    """
+    if not 2 <= folds <= len(set(patients)):
+        raise InputError(
+            f"folds: {folds} of {len(set(patients))} patients can't be made, expected from 2 to as many as patients. "
+            "Correct the number."
+        )
+
+
 def strata_of(clusters: Sequence[int], centroids: Numbers, folds: int) -> Strata:
     """Clusters with fewer cases than folds merged, smallest first, into the one whose centroid is nearest.
 
@@ -81,12 +94,8 @@ def deal(strata: Sequence[int], patients: Sequence[str], folds: int, seed: int =
     Raises:
         InputError: there are fewer patients than folds, or fewer than two folds.
     """
+    check_folds(folds, patients)
     groups = _groups(patients)
-    if not 2 <= folds <= len(groups):
-        raise InputError(
-            f"folds: {folds} of {len(groups)} patients can't be made, expected from 2 to as many as patients. "
-            "Correct the number."
-        )
     names = sorted(set(strata))
     kinds = _kinds(groups, strata, names)
     profiles = np.array(list(kinds), dtype=np.int64).reshape(len(kinds), len(names))

@@ -11,7 +11,7 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from signal import SIG_IGN, SIGINT, signal
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,11 +136,9 @@ def _in_order(
 
 
 def _begin_process() -> None:
-    import SimpleITK
-
-    signal(SIGINT, SIG_IGN)  # the first process is interrupted and ends the others
-    threads: Any = SimpleITK.ProcessObject
-    threads.SetGlobalDefaultNumberOfThreads(1)  # one a process; numbers are the same with any
+    # the first process is interrupted and ends the others; ITK's threads stay as many as there, since the last bit of
+    # its normalising depends on their number (measured)
+    signal(SIGINT, SIG_IGN)
 
 
 def _measure(segmented: Segmented, preset: Preset, cache: Path | None) -> Measured:

@@ -33,12 +33,13 @@ def add_folds(parser: argparse.ArgumentParser) -> None:
 
 
 def _folds(arguments: argparse.Namespace) -> int:
-    from bratseg.folds import patients_of
+    from bratseg.folds import check_folds, patients_of
 
     output: Path = arguments.output
     segmented = _segmented(arguments.cases)
     names = [one.case.id for one in segmented]
     patients = patients_of(names) if arguments.groups is None else read_patients(arguments.groups, names)
+    check_folds(arguments.folds, patients)
     try:
         output.mkdir(parents=True, exist_ok=True)
         measured = _measure(segmented, arguments)

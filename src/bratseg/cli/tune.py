@@ -75,9 +75,7 @@ def _check_place(arguments: argparse.Namespace) -> None:
     for name in ("cases", "weights"):
         folder = getattr(arguments, name)
         if output.is_relative_to(folder.resolve()):
-            raise InputError(
-                f"{arguments.output}: lies in {folder}, which is not changed, expected a folder of its own. Choose another."
-            )
+            raise InputError(f"{arguments.output}: lies in {folder}, expected a folder of its own. Choose another.")
     if arguments.jobs < 1:
         raise InputError(f"--jobs: is {arguments.jobs}, expected 1 or more. Correct it.")
 

@@ -123,7 +123,8 @@ def _reference(case: Case, grid: VoxelGrid) -> NDArray[np.uint8]:
     image = read_labels(case.reference)
     if image.grid.shape != grid.shape:
         raise InputError(
-            f"{case.reference}: is {image.grid.shape} voxels, expected {grid.shape} like its images. Take the right file."
+            f"{case.reference}: is {image.grid.shape} voxels, expected {grid.shape} like its images. "
+            "Take the right file."
         )
     return image.voxels
 

@@ -55,8 +55,8 @@ def draw_landscape(path: Path, tuned: Tuned, rules: Rules) -> None:
     worth = tuned.choice.worth
     verdict = "thresholds are written" if worth.gain else "no gain, thresholds of 0 are written"
     figure.suptitle(
-        f"{rules.edition.name}, {len(tuned.rows)} cases: before {worth.before:.4f}, tuned {worth.tuned:.4f} (in-sample), "
-        f"left out {worth.left_out:.4f}: {verdict}",
+        f"{rules.edition.name}, {len(tuned.rows)} cases: before {worth.before:.4f}, "
+        f"tuned {worth.tuned:.4f} (in-sample), left out {worth.left_out:.4f}: {verdict}",
         fontsize=11,
     )
     figure.savefig(path, dpi=110)

@@ -48,16 +48,16 @@ class Nodes:
         """(nodes,), how many voxels of each other node touch some nodes by a face, an edge or a corner."""
         if together not in self._around:
             ring = np.unique(np.concatenate([self._neighbours(node) for node in together]))
-            owners = np.bincount(self._padded[ring], minlength=self.count + 1)[1:]
+            owners = np.bincount(self._padded[ring], minlength=self.count + 1)[1:].astype(np.int64)
             owners[list(together)] = 0
-            self._around[together] = owners.astype(np.int64)
+            self._around[together] = owners
         return self._around[together]
 
     def _neighbours(self, node: int) -> NDArray[np.int64]:
         """Where in the padded volume the voxels around a node's are, itself included; a voxel may come twice."""
         box, mask = self.within(node, 0)
         at = np.argwhere(mask) + [side.start + 1 for side in box]
-        flat = np.ravel_multi_index(tuple(at.T), self._padded_shape)
+        flat: NDArray[np.int64] = np.ravel_multi_index(tuple(at.T), self._padded_shape).astype(np.int64)
         return (flat[:, None] + _steps(self._padded_shape, corners=True, both_ways=True)).ravel()
 
     @cached_property

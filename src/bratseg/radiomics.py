@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from bratseg.shape import shape_features
 from bratseval.challenge import MODALITIES, Modality
 from bratseval.lesions import Mask, components_of
 
@@ -217,7 +218,8 @@ def _values(
     """
     families = pyradiomics.getFeatureClasses()
     mask = _to_sitk(tumour[box].astype(np.uint8), spacing_mm)
-    values: list[float] = []
+    shape = shape_features(tumour[box], spacing_mm)
+    values = [_real(complex(shape[name])) for name in _SHAPE.split()]
     for modality in MODALITIES:
         whole = _to_sitk(images[modality], spacing_mm)
         if preset.settings["normalize"]:
@@ -225,8 +227,7 @@ def _values(
         image = whole[box]
         del whole
         _check_grey_levels(modality, image, tumour[box], preset)
-        wanted = {"shape": _SHAPE, **_INTENSITY} if modality == MODALITIES[0] else _INTENSITY
-        for family, names in wanted.items():
+        for family, names in _INTENSITY.items():
             found = families[family](image, mask, **preset.settings).execute()
             values += [_real(complex(found[name])) for name in names.split()]
     return values

@@ -202,11 +202,11 @@ def test_infer_runs_packed_weights(weights: Path, campaign: Path, tmp_path: Path
 def test_tuning_gives_the_shares_and_a_share_of_nothing_leaves_a_network_out(campaign: Path, tmp_path: Path) -> None:
     tuning, target = tmp_path / "tuning", tmp_path / "weights"
     tuning.mkdir()
-    (tuning / "tuning.json").write_text(json.dumps({"shares": {"nnunet": 0, "mednext": 1.0}}), "utf-8")
+    (tuning / "tuning.json").write_text(json.dumps({"shares": {"members": {"nnunet": 0, "mednext": 1.0}}}), "utf-8")
     pack = ["weights", "pack", str(campaign), "-o", str(target), "--licence", "Apache-2.0", "--folds", "0"]
     assert main([*pack, "--tuning", str(tuning)]) == 0
     assert read_manifest(target).shares == (("mednext", 1.0),)
-    (tuning / "tuning.json").write_text(json.dumps({"shares": {"nnunet": 1.0}}), "utf-8")
+    (tuning / "tuning.json").write_text(json.dumps({"shares": {"members": {"nnunet": 1.0}}}), "utf-8")
     assert main([*pack, "--tuning", str(tuning)]) == 2  # another campaign's
     assert read_manifest(target).shares == (("mednext", 1.0),)  # and nothing was lost
 

@@ -25,7 +25,7 @@ from bratseval.cases import find_cases
 from campaign_text import TINY
 
 SHAPE, SPACING = (33, 41, 31), (5.0, 5.0, 5.0)
-PATIENCE_S = 240  # of a loaded machine
+PATIENCE_S = 900  # of a loaded machine
 
 
 def start(folder: Path, *arguments: str) -> "subprocess.Popen[bytes]":
@@ -150,9 +150,9 @@ def test_both_domains_and_both_networks_share_one_plan(campaign: Path) -> None:
     assert plans["pretrain"]["configurations"] == plans["finetune"]["configurations"]
     full = plans["finetune"]["configurations"]["3d_fullres"]
     assert full["patch_size"] == [16, 32, 16]
-    # 16 voxels are halved twice before an edge falls below 4, 32 three times
-    assert full["architecture"]["arch_kwargs"]["strides"] == [[1, 1, 1], [2, 2, 2], [2, 2, 2], [1, 2, 1]]
-    assert full["architecture"]["arch_kwargs"]["features_per_stage"] == [4, 8, 8, 8]
+    # 16 voxels are halved twice, to 4; upstream halves one edge alone from 12 voxels on, and of 32 there are 8 left
+    assert full["architecture"]["arch_kwargs"]["strides"] == [[1, 1, 1], [2, 2, 2], [2, 2, 2]]
+    assert full["architecture"]["arch_kwargs"]["features_per_stage"] == [4, 8, 8]
     assert plans["finetune"]["configurations"]["mednext"]["inherits_from"] == "3d_fullres"
 
 
@@ -202,11 +202,11 @@ def test_infer_runs_packed_weights(weights: Path, campaign: Path, tmp_path: Path
 def test_tuning_gives_the_shares_and_a_share_of_nothing_leaves_a_network_out(campaign: Path, tmp_path: Path) -> None:
     tuning, target = tmp_path / "tuning", tmp_path / "weights"
     tuning.mkdir()
-    (tuning / "tuning.json").write_text(json.dumps({"shares": {"nnunet": 0, "mednext": 1.0}}), "utf-8")
+    (tuning / "tuning.json").write_text(json.dumps({"shares": {"members": {"nnunet": 0, "mednext": 1.0}}}), "utf-8")
     pack = ["weights", "pack", str(campaign), "-o", str(target), "--licence", "Apache-2.0", "--folds", "0"]
     assert main([*pack, "--tuning", str(tuning)]) == 0
     assert read_manifest(target).shares == (("mednext", 1.0),)
-    (tuning / "tuning.json").write_text(json.dumps({"shares": {"nnunet": 1.0}}), "utf-8")
+    (tuning / "tuning.json").write_text(json.dumps({"shares": {"members": {"nnunet": 1.0}}}), "utf-8")
     assert main([*pack, "--tuning", str(tuning)]) == 2  # another campaign's
     assert read_manifest(target).shares == (("mednext", 1.0),)  # and nothing was lost
 

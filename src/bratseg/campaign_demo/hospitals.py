@@ -40,7 +40,7 @@ class Size:
     finetune_epochs: int
 
 
-FULL: Final = Size(3.0, 24, 15, 4, 5, (2, 3, 4), 32, 8, 8, 40, 8, 2)
+FULL: Final = Size(3.0, 24, 15, 4, 3, (2, 3, 4), 32, 8, 8, 30, 8, 2)
 SMALL: Final = Size(5.0, 4, 6, 1, 2, (2,), 32, 4, 4, 2, 1, 1)
 
 

@@ -101,7 +101,8 @@ def _shares(campaign: Campaign, usual: Mapping[str, float], tuning: Path | None)
 def _tuned_shares(tuning: Path, campaign: Campaign) -> dict[str, float]:
     path = tuning / TUNING
     found = read_json(path)
-    shares = found.get("shares") if isinstance(found, dict) else None
+    table = found.get("shares") if isinstance(found, dict) else None
+    shares = table.get("members") if isinstance(table, dict) else None
     if (
         not isinstance(shares, dict)
         or set(shares) != set(campaign.networks)

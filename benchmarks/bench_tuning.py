@@ -12,6 +12,7 @@ Making phantoms takes longer than all the rest, so --keep stores their labels in
 """
 
 import argparse
+import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor

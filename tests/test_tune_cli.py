@@ -145,3 +145,20 @@ def test_a_case_that_fails_is_named_and_the_others_finish(
 def test_an_output_within_the_weights_is_refused(campaign: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert tune(campaign, campaign / "weights" / "out") == 2
     assert "expected a folder of its own" in capsys.readouterr().err
+
+
+def test_a_member_without_a_fold_that_is_needed_is_refused(
+    campaign: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_splits(tmp_path / "splits.json", [f"BraTS-SSA-{number:05d}-000" for number in range(CASES)], 3)
+    command = ["tune", str(campaign / "cases"), "--weights", str(campaign / "weights"), "-o", str(tmp_path / "out")]
+    assert main([*command, "--splits", str(tmp_path / "splits.json")]) == 2
+    shown = capsys.readouterr().err
+    assert "one: has no fold_2, expected one for each fold of the splits" in shown
+    assert "other: has no fold_2" in shown
+
+
+def test_editions_without_a_lesion_wise_mean_are_refused(campaign: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tune(campaign, campaign / "never", "--edition", "met-2026") == 2
+    assert "--edition: met-2026 has no lesion-wise mean" in capsys.readouterr().err
+    assert not (campaign / "never").exists()

@@ -2,8 +2,8 @@
 
     python benchmarks/bench_radiomics.py --case FOLDER --labels FILE [--preset sane paper] [--repeats 3]
 
-Each measurement is a process of its own, imports and reading included, by turns; the fastest counts. pyradiomics
-is given the largest component as a file, which is not counted. Values must agree within 1e-12 of each.
+Each measurement is a process of its own, imports and reading included, by turns; the fastest of each counts.
+pyradiomics is given the largest component as a file, which is not counted. Values must agree within 1e-12 of each.
 """
 
 import argparse

@@ -12,6 +12,7 @@ Making phantoms takes longer than all the rest, so --keep stores their labels in
 """
 
 import argparse
+import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -56,6 +57,8 @@ def main() -> int:
     parser.add_argument("--sample", type=int, default=20)
     parser.add_argument("--keep", type=Path)
     arguments = parser.parse_args()
+    for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(threads, "1")  # for the processes to come
     seeds = range(FIRST_SEED, FIRST_SEED + arguments.cases)
     with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
         references = list(pool.map(partial(reference_of, keep=arguments.keep), seeds))

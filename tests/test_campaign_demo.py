@@ -50,7 +50,7 @@ def test_the_test_cases_are_segmented_and_scored(outcome: Outcome) -> None:
     assert len(list(outcome.places["segmentations"].glob("*.nii.gz"))) == SMALL.tests
     (table_of_cases,) = outcome.places["scores"].glob("cases*.csv")
     with table_of_cases.open(newline="") as file:
-        assert len({row["case"] for row in csv.DictReader(file)}) == SMALL.tests
+        assert len({row["scan_id"] for row in csv.DictReader(file)}) == SMALL.tests
 
 
 def test_started_again_it_trains_nothing_twice(outcome: Outcome, said: list[str]) -> None:

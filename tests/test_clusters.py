@@ -128,6 +128,7 @@ def first(table: Table) -> Table:
         # numbers
         (lambda t: t["pca"]["mean"].__setitem__(3, float("nan")), "pca.mean is not as it should be, expected finite"),
         (lambda t: first(t)["centroid"].__setitem__(0, float("inf")), r"clusters\[0\]\.centroid .* finite"),
+        (lambda t: t["pca"]["mean"].__setitem__(3, 10**400), "pca.mean is not as it should be, expected finite"),
         (lambda t: t["provenance"].update(loss=float("nan")), "provenance .* finite"),
         (lambda t: t["pca"]["mean"].pop(), "a list of 386"),
         (lambda t: t["pca"]["components"][0]["loadings"].pop(), "a list of 386"),

@@ -42,15 +42,20 @@ def write_pair(build: ModuleType, case: dict[str, Any], folder: Path) -> None:
 
 def through_the_program(folder: Path, edition: str, expected: Expected) -> int:
     """How many numbers there were, all equal."""
+    got = {case["scan_id"]: case["regions"] for case in scores_of(folder, edition)["cases"]}
+    assert got == expected
+    return sum(len(values) for regions in got.values() for values in regions.values())
+
+
+def scores_of(folder: Path, edition: str) -> Any:
+    """What the installed program writes about the folder's predictions."""
     folders = [str(folder / "predictions"), str(folder / "references")]
     line = ["score", *folders, "--edition", edition, "-o", str(folder / "out")]
     done = subprocess.run([sys.executable, "-m", "bratseval.cli", *line], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     told = json.loads((folder / "out" / "scores.json").read_text())
     assert told["edition"] == edition
-    got = {case["scan_id"]: case["regions"] for case in told["cases"]}
-    assert got == expected
-    return sum(len(values) for regions in got.values() for values in regions.values())
+    return told
 
 
 def test_every_number_of_2023(shared: Path, build: ModuleType, tmp_path: Path) -> None:
@@ -87,3 +92,28 @@ def test_every_number_of_2025(shared: Path, build: ModuleType, tmp_path: Path, n
         write_pair(build, volumes[case["name"]], tmp_path)
     expected = {case["name"]: case["expect"] for case in cases}
     assert through_the_program(tmp_path, name, expected) == 46 * regions * 14
+
+
+@pytest.mark.parametrize(("config", "name", "regions"), [("gli", "gli-2026", 6), ("mets", "met-2026", 4)])
+def test_every_number_of_panoptica_on_real_pairs(
+    shared: Path, tmp_path: Path, config: str, name: str, regions: int
+) -> None:
+    recorded = golden(shared, "official_real.json")["official_2025_brats_evaluation_0_0_8_panoptica_2_1_7"]
+    cases = [case for case in recorded if case["config"] == config]
+    for number, case in enumerate(cases):
+        for side, place in (("pred", "predictions"), ("gt", "references")):
+            (tmp_path / place).mkdir(exist_ok=True)
+            shutil.copy(shared / "data/segmentations" / case[side], tmp_path / place / f"real-{number}.nii.gz")
+    told = scores_of(tmp_path, name)
+    assert len(cases) == len(told["cases"]) > 0
+    for expected, case in zip(cases, told["cases"], strict=True):
+        got = {region.lower(): values for region, values in case["evaluator"].items()}
+        assert len(got) == regions
+        # as text, in which NaN equals NaN; null stands for NaN
+        assert {region: _as_text(values) for region, values in got.items()} == {
+            region: _as_text(values) for region, values in expected["expect"].items()
+        }
+
+
+def _as_text(values: dict[str, float | None]) -> dict[str, str]:
+    return {name: "nan" if value is None else repr(float(value)) for name, value in values.items()}

@@ -144,3 +144,18 @@ def test_one_component_may_match_two_lesions_and_shares_its_voxels_with_each() -
     assert matches.lesion.tolist() == [1, 2]
     assert matches.shared_voxels.tolist() == [4, 8]
     assert matches.of(2) == slice(1, 2)
+
+
+@pytest.mark.parametrize("side", [24, 126])  # more than a byte, and more than two, can number
+def test_lesions_beyond_what_small_numbers_count(side: int) -> None:
+    mask = np.zeros((side, side, side), bool)
+    mask[::3, ::3, ::3] = True
+    count = (side // 3) ** 3
+    parts = components_of(mask)
+    assert parts.count == count
+    assert np.array_equal(parts.voxels, np.ones(count))
+    assert np.array_equal(np.sort(parts.labels[mask]), np.arange(1, count + 1))
+    # in the order of the scan, z fastest
+    reach, number = reach_of(mask, merge_steps=0)
+    assert number == count
+    assert np.array_equal(reach[::3, ::3, ::3].ravel(), np.arange(1, count + 1))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from boxes import labels_of
 from bratseval.challenge import EDITIONS, Edition, InstanceRules, edition
 from bratseval.instances import measure
-from bratseval.panoptic import PLATFORM_NAMES, platform_names, worst_region
+from bratseval.panoptic import PLATFORM_NAMES, platform_names
 from bratseval.scoring import CaseScore, score_case, worst_score
 from slow_instances import score_2026
 
@@ -183,7 +183,7 @@ def test_every_value_of_an_edition_has_the_platforms_name() -> None:
 
 def test_an_edition_of_another_family_is_refused() -> None:
     with pytest.raises(ValueError, match="gli-2023: is of family lesionwise-2023"):
-        worst_region(edition("gli-2023"))
+        platform_names(edition("gli-2023"))
 
 
 def test_fractions_are_cut_off_and_what_is_no_label_is_background() -> None:

@@ -14,8 +14,9 @@ from bratseval.lesionwise import Lesion
 from bratseval.parallel import score_pairs
 from bratseval.scoring import CaseScore, platform_names
 from bratseval.submission import ScoredCase
-from bratseval.tables import column, columns, summary, write_tables
-from made_submissions import CUBE, OTHER, pairs_of, write_prediction, write_reference
+from bratseval.summary import column, columns, summary
+from bratseval.tables import write_tables
+from made_submissions import CUBE, OTHER, pairs_of, write, write_prediction, write_reference
 
 SSA = edition("ssa-2023")
 EYE = tuple(tuple(map(float, row)) for row in np.eye(4))
@@ -134,7 +135,42 @@ def test_json_has_null_where_a_number_is_undefined(tmp_path: Path) -> None:
     write_tables(tmp_path, [case], SSA, ())
     everything = json.loads((tmp_path / "scores.json").read_text(), parse_constant=pytest.fail)
     assert everything["cases"][0]["lesions"][0]["dice"] is None
+    assert everything["cases"][0]["lesions"][0]["hd95_mm"] == "Infinity"
     assert everything["cases"][0]["regions"]["ET"]["Num_TP"] is None
+
+
+def test_since_2026_a_refused_case_leaves_the_official_mean_and_a_missing_one_does_not(tmp_path: Path) -> None:
+    a, b, c = (f"BraTS-GoAT-0000{n}-000" for n in (1, 2, 3))
+    for name in (a, b, c):
+        write_reference(tmp_path, name)
+    write_prediction(tmp_path, a)
+    write_prediction(tmp_path, b, (4, 8, 4, 8, 4, 8, 4))  # a label that GoAT does not have
+    rules = edition("goat-2026")
+    write_tables(tmp_path / "out", score_pairs(pairs_of(tmp_path, rules.name), rules), rules, ())
+
+    cases = {row["scan_id"]: row for row in rows(tmp_path / "out" / "cases.csv")}
+    assert [cases[name]["state"] for name in (a, b, c)] == ["scored", "scored", "failed"]
+    assert cases[b]["warnings"].startswith("an official run leaves this case out: the prediction holds label 4")
+    assert [cases[name]["global_dsc_et"] for name in (a, b, c)] == ["1.0", "0.0", "0.0"]
+    summed = {row[""]: row for row in rows(tmp_path / "out" / "summary.csv")}
+    # ours: 1, 0 (labels that count as background) and 0 (missing); officially: 1 and 0
+    assert float(summed["mean"]["global_dsc_et"]) == pytest.approx(1 / 3)
+    assert float(summed["official_mean"]["global_dsc_et"]) == 0.5
+    assert float(summed["official_std"]["global_dsc_et"]) == pytest.approx(math.sqrt(0.5))
+    assert float(summed["official_median"]["global_hd95_et"]) == 373 / 2
+    # an official run has no corrected columns
+    assert summed["official_mean"]["global_hd95_mm_et"] == ""
+    assert float(summed["mean"]["global_hd95_mm_et"]) == pytest.approx((0 + 373 + 373) / 3)
+
+
+def test_a_prediction_of_another_shape_is_left_out_by_an_official_run(tmp_path: Path) -> None:
+    case = "BraTS-GoAT-00001-000"
+    write_reference(tmp_path, case)
+    write(tmp_path / "predictions" / f"{case}.nii.gz", np.zeros((40, 24, 19), np.uint8))
+    for name, refused in (("goat-2026", True), ("ssa-2025", False)):
+        (scored,) = score_pairs(pairs_of(tmp_path, name), edition(name))
+        assert scored.state == "failed"
+        assert bool(scored.refused) == refused
 
 
 def test_a_name_is_never_run_by_a_spreadsheet(tmp_path: Path) -> None:

@@ -15,13 +15,14 @@ from bratseg.config import read_config
 from bratseg.loading import load_ensemble
 from bratseg.out_of_fold import FOLDER, read_answer
 from bratseg.tuning.shares import mix
+from bratseg.weights import add_member
 from made_campaign import make_cases, make_splits, make_weights
 
 pytest.importorskip("radiomics", reason="the extra `radiomics` is not installed")
 pytest.importorskip("sklearn", reason="the extra `train` is not installed")
 pytest.importorskip("matplotlib", reason="the extra `picture` is not installed")
 
-CASES = 8
+CASES = 6
 MEMBERS = ("one", "other")
 
 
@@ -129,8 +130,9 @@ def test_a_case_that_fails_is_named_and_the_others_finish(
 ) -> None:
     folder = tmp_path / "broken"
     shutil.copytree(campaign / "cases", folder / "cases")
-    for name in ("weights", "splits_final.json"):
-        (folder / name).symlink_to(campaign / name)
+    (folder / "splits_final.json").symlink_to(campaign / "splits_final.json")
+    shutil.copytree(campaign / "weights" / "one", folder / "weights" / "one")  # one member is enough here
+    add_member(folder / "weights", "one", 1.0, source="made here", licence="CC0")
     (folder / "cases" / "BraTS-SSA-00002-000" / "BraTS-SSA-00002-000-t1c.nii.gz").write_bytes(b"no image")
     shutil.copytree(campaign / "out", tmp_path / "out")
     assert tune(folder, tmp_path / "out") == 1
@@ -143,3 +145,20 @@ def test_a_case_that_fails_is_named_and_the_others_finish(
 def test_an_output_within_the_weights_is_refused(campaign: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert tune(campaign, campaign / "weights" / "out") == 2
     assert "expected a folder of its own" in capsys.readouterr().err
+
+
+def test_a_member_without_a_fold_that_is_needed_is_refused(
+    campaign: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_splits(tmp_path / "splits.json", [f"BraTS-SSA-{number:05d}-000" for number in range(CASES)], 3)
+    command = ["tune", str(campaign / "cases"), "--weights", str(campaign / "weights"), "-o", str(tmp_path / "out")]
+    assert main([*command, "--splits", str(tmp_path / "splits.json")]) == 2
+    shown = capsys.readouterr().err
+    assert "one: has no fold_2, expected one for each fold of the splits" in shown
+    assert "other: has no fold_2" in shown
+
+
+def test_editions_without_a_lesion_wise_mean_are_refused(campaign: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tune(campaign, campaign / "never", "--edition", "met-2026") == 2
+    assert "--edition: met-2026 has no lesion-wise mean" in capsys.readouterr().err
+    assert not (campaign / "never").exists()

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bratseval.lesions import Labels, Mask, Matches, Parts, match_lesions
 from bratseval.metrics import Counts, Spacing, Surface, count, owners_of, robust_hausdorff_mm, surface_of
-from bratseval.voxel_borders import Border, border_of, surface_dice
+from bratseval.voxel_borders import Border, border_voxels, surface_dice
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Outline:
     @cached_property
     def border(self) -> Border:
         """The border voxels, for NSD."""
-        return border_of(self.mask)
+        return border_voxels(self.mask)
 
 
 @dataclass(frozen=True)

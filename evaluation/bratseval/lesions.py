@@ -8,15 +8,14 @@ both which parts are one lesion and which predictions touch it.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import cc3d
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 Mask = NDArray[np.bool_]
-Labels = NDArray[np.int32]
+Labels = NDArray[np.unsignedinteger[Any]]  # of the smallest type that holds the numbers
 
 # Pairs of a lesion and a component are counted in a table of up to so many; beyond, they are sorted.
 _MAX_KEYS_COUNTED: Final = 4_000_000
@@ -100,8 +99,9 @@ def reach_of(mask: Mask, *, merge_steps: int) -> tuple[Labels, int]:
     """
     if mask.ndim != 3 or mask.dtype != np.bool_:
         raise ValueError(f"a mask is a 3-D boolean array, got {mask.ndim}-D {mask.dtype}")
-    labels, count = _components(dilate(mask, steps=merge_steps))
-    return _in_scan_order(labels, count), count
+    dilated = dilate(mask, steps=merge_steps)
+    labels, count = _components(dilated)
+    return labels if count < 2 else _in_scan_order(labels, count, _runs(dilated)[0]), count
 
 
 def number_lesions(mask: Mask, *, merge_steps: int) -> Labels:
@@ -121,7 +121,7 @@ def number_lesions(mask: Mask, *, merge_steps: int) -> Labels:
     Source: BraTS 2023 lesion-wise rule, synapse.org thread syn51156910/10357.
     """
     reach, _ = reach_of(mask, merge_steps=merge_steps)
-    return np.where(mask, reach, np.int32(0))
+    return mask * reach
 
 
 def components_of(mask: Mask) -> Parts:
@@ -151,20 +151,9 @@ def parts_of(labels: Labels, count: int) -> Parts:
 def parts_in_scan_order(mask: Mask) -> Parts:
     """The 26-connected components of a mask, numbered as a scan of its axes, the last one fastest, meets them."""
     labels, count = _components(mask)
-    # runs along the last axis: each lies in one component, and there are few of them
-    begins, ends = mask.copy(), mask.copy()
-    begins[..., 1:] &= ~mask[..., :-1]
-    ends[..., :-1] &= ~mask[..., 1:]
-    begin = np.flatnonzero(begins)
-    length = np.flatnonzero(ends) - begin + 1
+    begin, length = _runs(mask)
+    labels = _in_scan_order(labels, count, begin)
     part = labels.ravel()[begin]
-    first = np.zeros(count + 1, np.int64)
-    first[part[::-1]] = begin[::-1]  # the last one written stays: the first in the scan
-    order = np.argsort(first[1:])
-    if np.any(order != np.arange(count)):
-        number = np.zeros(count + 1, np.int32)
-        number[order + 1] = np.arange(1, count + 1)
-        labels, part = number[labels], number[part]
     voxels = np.bincount(part, length, minlength=count + 1)[1:]
     x, y, z = (along * length for along in np.unravel_index(begin, mask.shape))
     sums = [np.bincount(part, along, minlength=count + 1)[1:] for along in (x, y, z + length * (length - 1) // 2)]
@@ -200,25 +189,33 @@ def _components(mask: Mask) -> tuple[Labels, int]:
     if mask.size and min(mask.shape) < _THIN_VOXELS:
         padded, number = _components(np.pad(mask, _THIN_VOXELS))
         return np.ascontiguousarray(padded[(slice(_THIN_VOXELS, -_THIN_VOXELS),) * 3]), number
-    labels, count = cc3d.connected_components(mask, connectivity=26, return_N=True, out_dtype=np.uint32)
-    return labels.view(np.int32), int(count)
+    labels, count = cc3d.connected_components(mask, connectivity=26, return_N=True)
+    return labels.astype(np.min_scalar_type(int(count))), int(count)
 
 
-def _in_scan_order(labels: Labels, count: int) -> Labels:
-    """The same parts, renumbered by their first voxel in (x, y, z) order, z fastest."""
-    if count < 2:
+def _runs(mask: Mask) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Flat indices where runs along the last axis begin, and their lengths; there are few, each of one component."""
+    begins, ends = mask.copy(), mask.copy()
+    begins[..., 1:] &= ~mask[..., :-1]
+    ends[..., :-1] &= ~mask[..., 1:]
+    begin = np.flatnonzero(begins)
+    return begin, np.flatnonzero(ends) - begin + 1
+
+
+def _in_scan_order(labels: Labels, count: int, begin: NDArray[np.int64]) -> Labels:
+    """The same parts, renumbered by their first voxel in (x, y, z) order, z fastest.
+
+    Args:
+        begin: flat indices of their voxels, ascending, the first of each among them.
+    """
+    first = np.zeros(count + 1, np.int64)
+    first[labels.ravel()[begin[::-1]]] = begin[::-1]  # the last one written stays: the first in the scan
+    order = np.argsort(first[1:])
+    if np.array_equal(order, np.arange(count)):
         return labels
-    firsts = []
-    for number, box in enumerate(ndimage.find_objects(labels, max_label=count), start=1):
-        plane = labels[box[0].start, box[1], box[2]] == number
-        y, z = np.unravel_index(int(plane.argmax()), plane.shape)
-        firsts.append((box[0].start, box[1].start + int(y), box[2].start + int(z)))
-    order = sorted(range(count), key=firsts.__getitem__)
-    if order == list(range(count)):
-        return labels
-    renumbered = np.zeros(count + 1, np.int32)
-    renumbered[np.array(order) + 1] = np.arange(1, count + 1)
-    return renumbered[labels]
+    number = np.zeros(count + 1, labels.dtype)
+    number[order + 1] = np.arange(1, count + 1)
+    return number[labels]
 
 
 def _spread(packed: NDArray[np.uint64], axis: int) -> NDArray[np.uint64]:

@@ -1,7 +1,7 @@
 """Lesion by lesion: what both lesion-wise families make of matched parts, from rows to values."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import numpy as np
@@ -81,11 +81,12 @@ class Lesion:
 
 @dataclass(frozen=True)
 class Scored:
-    """What a family says of one case: values by region, lesions, and corrected values by region."""
+    """What a family says of one case: values by region, lesions, corrected and the evaluator's own values by region."""
 
     regions: Mapping[str, Mapping[str, float]]
     lesions: tuple[Lesion, ...]
     corrected: Mapping[str, Mapping[str, float]]
+    evaluator: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def platform_names(edition: Edition) -> Mapping[str, str]:

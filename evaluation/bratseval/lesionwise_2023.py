@@ -50,7 +50,7 @@ def _compare(region: str, pair: Crop, edition: Edition, spacing_mm: Spacing) -> 
     rules = edition.regions[region]
     masks = masks_of(pair, rules)
     reach, number = reach_of(masks.reference, merge_steps=rules.merge_steps)
-    lesions = parts_of(np.where(masks.reference, reach, np.int32(0)), number)
+    lesions = parts_of(masks.reference * reach, number)
     sides = (
         Side(Outline(masks.prediction, spacing_mm), components_of(masks.prediction)),
         Side(Outline(masks.reference, spacing_mm), lesions),

@@ -58,12 +58,13 @@ def score(
     corrected: dict[str, Mapping[str, float]] = {}
     lesions: list[Lesion] = []
     for region, rules in edition.regions.items():
-        answered, right = merged[region]
+        pair = merged[region]
+        answered, right = pair.prediction, pair.reference
         compared = compare(
             region,
             (answered.side, right.side),
-            right.reach,
-            (right.corner, prediction.size),
+            pair.reach,
+            (pair.corner, prediction.size),
             edition.nsd_tolerances_mm,
         )
         rows = rows_of(compared, rules.small_mm3, penalty, spurious_counted=edition.spurious_counted)

@@ -21,29 +21,43 @@ class Merged:
     Attributes:
         side: what is left of the mask, and its lesions from 1.
         numbers: (lesions,), the official number of each, ascending; has gaps where lesions were deleted.
-        reach: (x, y, z), the dilated lesions, numbered as in `side`.
-        corner: the box's first voxel (x, y, z) in the whole volume.
         whole: the mask before anything was deleted.
     """
 
     side: Side
     numbers: NDArray[np.int64]
-    reach: Labels
-    corner: tuple[int, int, int]
     whole: Outline
 
 
-def merge(pair: Crop, spacing_mm: Spacing, edition: Edition) -> Mapping[str, tuple[Merged, Merged]]:
+@dataclass(frozen=True)
+class MergedPair:
+    """One region of a case.
+
+    Attributes:
+        reach: (x, y, z), the dilated lesions of the reference, numbered as they are.
+        corner: the box's first voxel (x, y, z) in the whole volume.
+    """
+
+    prediction: Merged
+    reference: Merged
+    reach: Labels
+    corner: tuple[int, int, int]
+
+
+def merge(pair: Crop, spacing_mm: Spacing, edition: Edition) -> Mapping[str, MergedPair]:
     """The lesions of each scored region, in the prediction and in the reference."""
     answered: dict[str, _Tissue] = {}
     right: dict[str, _Tissue] = {}
+    reaches: dict[str, Labels] = {}  # of what is scored alone: a reach is as large as the box
     for name, rules in {**edition.regions, **edition.unscored}.items():
         masks = masks_of(pair, rules)
         smallest = smallest_kept(rules, spacing_mm, edition)
-        answered[name] = _tissue(masks.prediction, masks.corner, rules, spacing_mm, smallest)
-        right[name] = _tissue(masks.reference, masks.corner, rules, spacing_mm, 0.0)
+        answered[name], _ = _tissue(masks.prediction, masks.corner, rules, spacing_mm, smallest)
+        right[name], reach = _tissue(masks.reference, masks.corner, rules, spacing_mm, 0.0)
+        if name in edition.regions:
+            reaches[name] = reach
     return {
-        name: (_merged(name, answered, rules.joined_through), _merged(name, right, rules.joined_through))
+        name: _pair(name, answered, right, reaches.pop(name), rules.joined_through)
         for name, rules in edition.regions.items()
     }
 
@@ -83,7 +97,6 @@ class _Tissue:
 
     kept: NDArray[np.int64]
     labels: Labels
-    reach: Labels
     corner: tuple[int, int, int]
     outline: Outline
     whole: Outline
@@ -91,34 +104,51 @@ class _Tissue:
 
 def _tissue(
     mask: Mask, corner: tuple[int, int, int], rules: RegionRules, spacing_mm: Spacing, smallest: float
-) -> _Tissue:
+) -> tuple[_Tissue, Labels]:
+    """The lesions of a mask larger than `smallest` voxels, and the dilated mask with the numbers of all lesions."""
     whole = Outline(mask, spacing_mm)
     reach, count = reach_of(mask, merge_steps=rules.merge_steps)
-    labels = np.where(mask, reach, np.int32(0))
+    labels = mask * reach
     keeps = np.bincount(reach[mask], minlength=count + 1) > smallest
     keeps[0] = False
     outline = whole
     if not keeps[1:].all():
-        labels = np.where(keeps[labels], labels, np.int32(0))
+        labels = keeps[labels] * labels
         outline = Outline(labels != 0, spacing_mm)
-    return _Tissue(np.flatnonzero(keeps), labels, reach, corner, outline, whole)
+    return _Tissue(np.flatnonzero(keeps), labels, corner, outline, whole), reach
 
 
-def _merged(name: str, tissues: Mapping[str, _Tissue], through: tuple[str, ...]) -> Merged:
+def _pair(
+    name: str,
+    answered: Mapping[str, _Tissue],
+    right: Mapping[str, _Tissue],
+    reach: Labels,
+    through: tuple[str, ...],
+) -> MergedPair:
+    prediction, _ = _merged(name, answered, through)
+    reference, renumbered = _merged(name, right, through)
+    return MergedPair(prediction, reference, _numbered_anew(reach, renumbered), right[name].corner)
+
+
+def _merged(name: str, tissues: Mapping[str, _Tissue], through: tuple[str, ...]) -> tuple[Merged, Labels]:
+    """A tissue with its lesions joined, and which of them each number from 0 on has become."""
     tissue = tissues[name]
-    numbers = np.arange(1, int(tissue.kept.max(initial=0)) + 1)
+    highest = int(tissue.kept.max(initial=0))
+    numbers = np.arange(1, highest + 1)
     if through:
         numbers = joined_numbers(len(numbers), (_touched(tissue, tissues[other]) for other in through))
     official, lesion = np.unique(numbers[tissue.kept - 1], return_inverse=True)
-    renumbered = np.zeros(int(tissue.reach.max(initial=0)) + 1, np.int32)
+    renumbered = np.zeros(highest + 1, tissue.labels.dtype)
     renumbered[tissue.kept] = lesion + 1
-    labels, reach = tissue.labels, tissue.reach
-    if not np.array_equal(renumbered, np.arange(len(renumbered))):
-        labels, reach = renumbered[labels], renumbered[reach]
-    side = Side(tissue.outline, parts_of(labels, len(official)))
+    side = Side(tissue.outline, parts_of(_numbered_anew(tissue.labels, renumbered), len(official)))
     # joined regions are numbered anew without gaps, the others keep the gaps of deleted lesions
     numbers = np.arange(1, len(official) + 1) if through else official
-    return Merged(side, numbers, reach, tissue.corner, tissue.whole)
+    return Merged(side, numbers, tissue.whole), renumbered
+
+
+def _numbered_anew(labels: Labels, renumbered: Labels) -> Labels:
+    unchanged = np.array_equal(renumbered, np.arange(len(renumbered)))
+    return labels if unchanged else renumbered[labels]
 
 
 def _touched(tissue: _Tissue, other: _Tissue) -> list[tuple[int, int]]:

@@ -8,11 +8,9 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
-from scipy.spatial import cKDTree
 from surface_distance.lookup_tables import create_table_neighbour_code_to_surface_area
 
-from bratseval.lesions import Mask
+from bratseval.lesions import Labels, Mask
 
 Spacing = tuple[float, float, float]
 
@@ -130,17 +128,17 @@ def windows_of(mask: Mask | NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArr
     return at.T, flat[found]
 
 
-def owners_of(surface: Surface, parts: NDArray[np.int32]) -> NDArray[np.int32]:
+def owners_of(surface: Surface, parts: Labels) -> Labels:
     """The part (number in `parts`, (x, y, z)) that each element of a surface belongs to.
 
     A window never touches two 26-connected components, so the largest number in it is the only one.
     """
-    padded = np.zeros([n + 2 for n in parts.shape], np.int32)
+    padded = np.zeros([n + 2 for n in parts.shape], parts.dtype)
     padded[1:-1, 1:-1, 1:-1] = parts
     flat = padded.ravel()
     _, ny, nz = padded.shape
     first = _positions(surface.at, padded.shape)
-    owners: NDArray[np.int32] = flat[first]
+    owners: Labels = flat[first]
     for dx, dy, dz in np.ndindex(2, 2, 2):
         np.maximum(owners, flat[first + (dx * ny + dy) * nz + dz], out=owners)
     return owners
@@ -161,12 +159,18 @@ def robust_hausdorff_mm(prediction: Surface, reference: Surface, spacing_mm: Spa
     high = np.maximum(prediction.at.max(axis=0), reference.at.max(axis=0))
     prediction, reference = (Surface((s.at.T - low[:, None]).T, s.areas_mm2) for s in (prediction, reference))
     shape = tuple(int(n) for n in high - low + 1)
-    directed = _directed_on_lattice if is_exact(spacing_mm) else _directed_by_transform
+    directed = _directed_on_lattice if is_lattice(spacing_mm) else _directed_by_transform
     share = percent / 100.0
     return max(
         directed(reference, prediction, shape, spacing_mm, share),
         directed(prediction, reference, shape, spacing_mm, share),
     )
+
+
+def is_lattice(spacing_mm: Spacing) -> bool:
+    """Whether every squared distance is exact (cubes, edge a power of two), so that no way of computing can differ."""
+    x, y, z = spacing_mm
+    return x == y == z and float(np.frexp(x)[0]) == 0.5
 
 
 @lru_cache(maxsize=8)
@@ -176,16 +180,12 @@ def surface_areas_mm2(spacing_mm: Spacing) -> NDArray[np.float64]:
     return table
 
 
-def is_exact(spacing_mm: Spacing) -> bool:
-    """Whether squared distances are whole numbers times one power of two, so that no order of summing can differ."""
-    x, y, z = spacing_mm
-    return x == y == z and float(np.frexp(x)[0]) == 0.5
-
-
 def _directed_by_transform(
     source: Surface, target: Surface, shape: tuple[int, ...], spacing_mm: Spacing, share: float
 ) -> float:
     """The directed distance through scipy's distance transform, the official way (ties included)."""
+    from scipy import ndimage  # 20 MB that masks of 1 mm voxels do without
+
     outside = np.ones(shape, np.bool_)
     outside[tuple(target.at.T)] = False
     distances = ndimage.distance_transform_edt(outside, sampling=spacing_mm)[tuple(source.at.T)]
@@ -247,6 +247,8 @@ def _positions(at: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.int6
 
 
 def _far_squared(source: NDArray[np.int32], target: NDArray[np.int32]) -> NDArray[np.int64]:
+    from scipy.spatial import cKDTree  # 12 MB that near surfaces do without
+
     _, nearest = cKDTree(target).query(source)
     apart = source.astype(np.int64) - target[nearest]
     return np.asarray((apart * apart).sum(axis=1), dtype=np.int64)

@@ -17,6 +17,7 @@ from bratseval.instances import Instances, Measures, measure
 from bratseval.lesions import Parts
 from bratseval.lesionwise import Lesion, Outcome, Scored
 from bratseval.metrics import Spacing
+from bratseval.panoptica_values import evaluator_values
 from bratseval.volumes import Crop, cut
 
 # Names of the values of a region, as brats-parse-metrics writes them before "_et" and so on.
@@ -53,10 +54,11 @@ LESION_NSD_XYZ: Final = "lesionwise_nsd_mean_xyz"
 
 @dataclass(frozen=True)
 class RegionScore:
-    """The official values of one region, the corrected ones, and its lesions: the reference's, then spurious ones."""
+    """One region: official and corrected values, the evaluator's own, the reference's lesions, then spurious ones."""
 
     official: Mapping[str, float]
     corrected: Mapping[str, float]
+    evaluator: Mapping[str, float]
     lesions: tuple[Lesion, ...]
 
 
@@ -87,6 +89,7 @@ def score(
         regions={name: region.official for name, region in found.items()},
         lesions=tuple(lesion for region in found.values() for lesion in region.lesions),
         corrected={name: region.corrected for name, region in found.items()},
+        evaluator={name: region.evaluator for name, region in found.items()},
     )
 
 
@@ -96,18 +99,6 @@ def worst(values: Mapping[str, float], penalty_mm: float) -> Mapping[str, float]
     So it is officially (0.0.8): missed lesions are 0 as well, and deviations of HD95 the penalty.
     """
     return {name: penalty_mm if "hd95" in name else 0.0 for name in values}
-
-
-def worst_region(edition: Edition) -> tuple[Mapping[str, float], Mapping[str, float]]:
-    """The official and corrected values of a region of a case without a prediction.
-
-    Officially 0 everywhere, missed lesions included, and the penalty wherever a name
-    holds "hd95", deviations included (0.0.8).
-    """
-    rules, penalty = _rules(edition), edition.penalty_for(())
-    return worst(dict.fromkeys(_names(rules), 0.0), penalty), worst(
-        dict.fromkeys(_corrected_names(rules), 0.0), penalty
-    )
 
 
 def _rules(edition: Edition) -> InstanceRules:
@@ -154,7 +145,7 @@ def _score_region(
         official |= _small_counts(small, spurious, rules.overlap_threshold)
         right = _lesion_values(_listed(large, found.right, penalty_mm), spurious, penalty_mm)
         corrected |= {LESION_HD95_XYZ: right[LESION_MEANS[1]], LESION_NSD_XYZ: right[LESION_MEANS[2]]}
-    return RegionScore(official, corrected, tuple(rows))
+    return RegionScore(official, corrected, evaluator_values(found, spacing_mm), tuple(rows))
 
 
 def _inside(volume: NDArray[np.uint8], labels: frozenset[int]) -> NDArray[np.uint8]:

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseval import lesionwise_2023, lesionwise_2024, panoptic
 from bratseval.challenge import EDITIONS, Edition, Family
 from bratseval.lesionwise import Lesion, Scored
 from bratseval.metrics import Spacing
@@ -23,12 +22,15 @@ class CaseScore:
         lesions: every lesion of every region.
         corrected: for each region, values under names of their own for those official
             numbers that are known to be wrong; empty where none is.
+        evaluator: for each region, what the official evaluator says under its own names
+            where the platform makes other columns of it (family "instances-2026").
     """
 
     edition: str
     regions: Mapping[str, Mapping[str, float]]
     lesions: tuple[Lesion, ...]
     corrected: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    evaluator: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 class _Rules(Protocol):
@@ -50,11 +52,17 @@ class _Rules(Protocol):
         """The worst of each value, official or corrected; numbers of lesions and volumes stay."""
 
 
-_RULES: Final[Mapping[Family, _Rules]] = {
-    "lesionwise-2023": lesionwise_2023,
-    "lesionwise-2024": lesionwise_2024,
-    "instances-2026": panoptic,
-}
+def _rules(family: Family) -> _Rules:
+    """A family's module, loaded when it is first wanted: panoptic brings 30 MB and half a second with it."""
+    from bratseval import lesionwise_2023, lesionwise_2024
+
+    if family == "lesionwise-2023":
+        return lesionwise_2023
+    if family == "lesionwise-2024":
+        return lesionwise_2024
+    from bratseval import panoptic
+
+    return panoptic
 
 
 def platform_names(edition: str) -> Mapping[str, str]:
@@ -64,7 +72,7 @@ def platform_names(edition: str) -> Mapping[str, str]:
         KeyError: there is no edition of that name.
     """
     rules = EDITIONS[edition]
-    return _RULES[rules.family].platform_names(rules)
+    return _rules(rules.family).platform_names(rules)
 
 
 def score_case(
@@ -97,8 +105,8 @@ def score_case(
             f"prediction and reference have shapes {prediction.shape} and {reference.shape}, expected one 3-D shape"
         )
     spacing_mm = (float(spacing_mm[0]), float(spacing_mm[1]), float(spacing_mm[2]))
-    scored = _RULES[edition.family].score(prediction, reference, spacing_mm, edition)
-    return CaseScore(edition.name, scored.regions, scored.lesions, scored.corrected)
+    scored = _rules(edition.family).score(prediction, reference, spacing_mm, edition)
+    return CaseScore(edition.name, scored.regions, scored.lesions, scored.corrected, scored.evaluator)
 
 
 def worst_score(reference: NDArray[np.generic], spacing_mm: Spacing, edition: Edition) -> CaseScore:
@@ -108,7 +116,7 @@ def worst_score(reference: NDArray[np.generic], spacing_mm: Spacing, edition: Ed
     in those that the reference leaves empty; every lesion is missed.
     """
     missed = score_case(np.zeros(reference.shape, np.uint8), reference, spacing_mm, edition)
-    penalty, worst = edition.penalty_for(reference.shape), _RULES[edition.family].worst
+    penalty, worst = edition.penalty_for(reference.shape), _rules(edition.family).worst
     regions, corrected = (
         {name: worst(values, penalty) for name, values in by_region.items()}
         for by_region in (missed.regions, missed.corrected)

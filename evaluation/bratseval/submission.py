@@ -15,6 +15,7 @@ from bratseval.errors import InputError
 from bratseval.metrics import Spacing
 from bratseval.nifti import Grid, Image, read_labels, read_values
 from bratseval.pairing import Pair
+from bratseval.refusals import refusal
 from bratseval.scoring import CaseScore, score_case, worst_score
 
 MAX_AFFINE_DIFFERENCE_MM: Final = 1e-3  # more is told; the official code of 2023 never looks
@@ -32,6 +33,7 @@ class ScoredCase:
     Attributes:
         state: scored; or failed, then `score` is the worst value and `reason` says why.
         warnings: what is odd about the files but does not change the official score.
+        refused: why an official run leaves the case out of its mean; empty where it does not.
         affine: (4, 4) of the reference, voxel indices to mm in RAS+.
         files: sha256 of each file of the case, by path.
     """
@@ -43,6 +45,7 @@ class ScoredCase:
     reason: str = ""
     warnings: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
+    refused: str = ""
 
 
 def score_pair(pair: Pair, edition: Edition, labelling: Labelling = "edition") -> ScoredCase:
@@ -67,16 +70,20 @@ def score_pair(pair: Pair, edition: Edition, labelling: Labelling = "edition") -
         answered = _in_labelling(pair.predictions[0].told, prediction.voxels, labelling)
     except InputError as error:
         worst = worst_score(right, spacing_mm(reference.grid, edition), edition)
-        return ScoredCase(pair.case, "failed", worst, affine, str(error), reference.warnings, files)
+        # a missing prediction is punished officially, too; one that can't be used is passed over since 2026
+        refused = str(error) if pair.predictions and edition.family == "instances-2026" else ""
+        return ScoredCase(pair.case, "failed", worst, affine, str(error), reference.warnings, files, refused)
     score = score_case(answered, right, spacing_mm(prediction.grid, edition), edition)
+    refused = _refused(answered, right, (prediction.grid, reference.grid), edition)
     warnings = (
+        *([f"an official run leaves this case out: {refused}"] if refused else []),
         *reference.warnings,
         *prediction.warnings,
         *_grid_warnings(pair, prediction.grid, reference.grid, edition),
         *_value_warnings(pair.predictions[0].name, answered, edition),
         *_value_warnings(pair.reference.name, right, edition),
     )
-    return ScoredCase(pair.case, "scored", score, affine, "", warnings, files)
+    return ScoredCase(pair.case, "scored", score, affine, "", warnings, files, refused)
 
 
 def keep_regions(case: ScoredCase, regions: Collection[str]) -> ScoredCase:
@@ -85,6 +92,7 @@ def keep_regions(case: ScoredCase, regions: Collection[str]) -> ScoredCase:
         case.score,
         regions={name: values for name, values in case.score.regions.items() if name in regions},
         corrected={name: values for name, values in case.score.corrected.items() if name in regions},
+        evaluator={name: values for name, values in case.score.evaluator.items() if name in regions},
         lesions=tuple(lesion for lesion in case.score.lesions if lesion.region in regions),
     )
     return replace(case, score=score)
@@ -101,6 +109,13 @@ def spacing_mm(grid: Grid, edition: Edition) -> Spacing:
         edges = np.abs(nib.Nifti1Header(grid.header, check=False)["pixdim"][1:4])
     x, y, z = (float(edge) or 1.0 for edge in edges)
     return x, y, z
+
+
+def _refused(
+    prediction: NDArray[np.generic], reference: NDArray[np.generic], grids: tuple[Grid, Grid], edition: Edition
+) -> str:
+    """Why an official run leaves the case out; empty where it does not, as in the families before 2026."""
+    return refusal(prediction, reference, grids, edition) or "" if edition.family == "instances-2026" else ""
 
 
 def _read_prediction(pair: Pair, reference: Grid) -> Image[np.generic]:

@@ -12,51 +12,14 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bratseval.challenge import Edition
 from bratseval.lesionwise import Lesion
-from bratseval.scoring import platform_names
 from bratseval.submission import Labelling, ScoredCase
+from bratseval.summary import columns, summary, values
 
-# Rows below the platform's tables; quartiles are linear, the deviation is that of a sample (pandas' describe).
-SUMMARY_ROWS: Final = ("mean", "std", "25quantile", "median", "75quantile", "n")
 _PACKAGES: Final = ("brats-harness", "numpy", "scipy", "nibabel", "connected-components-3d", "surface-distance")
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
-
-
-def column(name: str, region: str, edition: Edition) -> str:
-    """What the platform calls a value of a region: Dice_ET, or global_dsc_et since 2026."""
-    return f"{name}_{region.lower() if edition.family == 'instances-2026' else region}"
-
-
-def columns(cases: Sequence[ScoredCase], edition: Edition) -> tuple[str, ...]:
-    """The names of a case's numbers: the platform's columns (each value for ET, TC, WT), then the corrected ones."""
-    official = platform_names(edition.name).values()
-    names = (*official, *_corrected(cases))
-    return tuple(column(name, region, edition) for name in names for region in sorted(edition.regions))
-
-
-def values(cases: Sequence[ScoredCase], edition: Edition) -> NDArray[np.float64]:
-    """The numbers of all cases, one row a case, in the order of `columns`; NaN where there is none."""
-    regions = sorted(edition.regions)
-    corrected = _corrected(cases)
-    rows = []
-    for case in cases:
-        row = [case.score.regions[region][key] for key in platform_names(edition.name) for region in regions]
-        row += [case.score.corrected.get(region, {}).get(key, math.nan) for key in corrected for region in regions]
-        rows.append(row)
-    return np.array(rows, dtype=np.float64).reshape(len(cases), len(columns(cases, edition)))
-
-
-def summary(cases: Sequence[ScoredCase], edition: Edition) -> Mapping[str, tuple[float, ...]]:
-    """Mean, deviation, quartiles and n of each column over all cases, failed ones included.
-
-    NaN, where an edition gives it, is left out and n is smaller, as pandas does on the
-    platform. Nothing has the mean NaN; a single case has the deviation NaN.
-    """
-    described = [_described(column) for column in values(cases, edition).T]
-    return {name: tuple(row) for name, row in zip(SUMMARY_ROWS, zip(*described, strict=True), strict=True)}
 
 
 def write_tables(
@@ -88,23 +51,7 @@ def write_tables(
     lesions = [_lesion_row(case, lesion) for case in cases for lesion in case.score.lesions]
     write_csv(folder / "lesions.csv", _lesion_columns(), lesions)
     everything = {**_everything(cases, edition), "labels": labelling, "predictions_of_no_case": list(unknown)}
-    _write(folder / "scores.json", json.dumps(everything, indent=1, allow_nan=False) + "\n")
-
-
-def _corrected(cases: Sequence[ScoredCase]) -> list[str]:
-    return list(dict.fromkeys(key for case in cases for values in case.score.corrected.values() for key in values))
-
-
-def _described(column: NDArray[np.float64]) -> tuple[float, ...]:
-    absent = np.isnan(column)
-    n = len(column) - int(np.count_nonzero(absent))
-    if n == 0:
-        return (*[math.nan] * (len(SUMMARY_ROWS) - 1), 0.0)
-    # NaN adds nothing but keeps its place in numpy's pairwise sums, as in pandas: the last bit depends on it
-    mean = float(np.where(absent, 0.0, column).sum() / n)
-    squares = np.where(absent, 0.0, (mean - column) ** 2)
-    deviation = float(np.sqrt(squares.sum() / (n - 1))) if n > 1 else math.nan
-    return (mean, deviation, *map(float, np.quantile(column[~absent], (0.25, 0.5, 0.75))), float(n))
+    write_text(folder / "scores.json", json.dumps(everything, indent=1, allow_nan=False) + "\n")
 
 
 # Lesions
@@ -144,45 +91,50 @@ def _everything(cases: Sequence[ScoredCase], edition: Edition) -> dict[str, obje
         "family": edition.family,
         "sources": edition.sources,
         "versions": {name: version(name) for name in _PACKAGES},
-        "summary": dict(
-            zip(columns(cases, edition), map(_by_row, zip(*summary(cases, edition).values(), strict=True)), strict=True)
-        ),
+        "summary": _by_column(cases, edition),
         "cases": [
             {
                 "scan_id": case.case,
                 "state": case.state,
                 "reason": case.reason,
                 "warnings": case.warnings,
+                "refused": case.refused,
                 "sha256": case.files,
+                "reference": next(iter(case.files), ""),
                 "regions": case.score.regions,
                 "corrected": case.score.corrected,
+                "evaluator": case.score.evaluator,
                 "lesions": [{**asdict(row), "centroid_mm": _centroid_mm(case, row)} for row in case.score.lesions],
             }
             for case in cases
         ],
     }
-    return {key: _without_nan(value) for key, value in content.items()}
+    return {key: without_nan(value) for key, value in content.items()}
 
 
-def _by_row(column: Sequence[float]) -> Mapping[str, float]:
-    return dict(zip(SUMMARY_ROWS, column, strict=True))
+def _by_column(cases: Sequence[ScoredCase], edition: Edition) -> Mapping[str, Mapping[str, float]]:
+    rows = summary(cases, edition)
+    return {name: {row: values[i] for row, values in rows.items()} for i, name in enumerate(columns(cases, edition))}
 
 
-def _without_nan(content: object) -> object:
-    """The same with null for NaN and infinity, which JSON does not have."""
+def without_nan(content: object) -> object:
+    """The same with null for NaN and a word for infinity, neither of which JSON has."""
     if isinstance(content, Mapping):
-        return {key: _without_nan(value) for key, value in content.items()}
+        return {key: without_nan(value) for key, value in content.items()}
     if isinstance(content, (list, tuple)):
-        return [_without_nan(value) for value in content]
-    return None if isinstance(content, float) and not math.isfinite(content) else content
+        return [without_nan(value) for value in content]
+    if isinstance(content, float) and not math.isfinite(content):
+        return None if math.isnan(content) else "Infinity"
+    return content
 
 
 def write_csv(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table that appears complete or not at all; NaN is an empty cell, and no text runs in a spreadsheet."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(head)
     table.writerows([_cell(value) for value in row] for row in rows)
-    _write(path, text.getvalue())
+    write_text(path, text.getvalue())
 
 
 def _cell(value: object) -> object:
@@ -193,7 +145,8 @@ def _cell(value: object) -> object:
     return value
 
 
-def _write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Write a file that appears complete or not at all."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     partial.write_text(text, encoding="utf-8", errors="backslashreplace")  # names need not be text
     partial.replace(path)

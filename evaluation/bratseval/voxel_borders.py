@@ -1,4 +1,6 @@
-"""Borders of masks, voxel by voxel: the surface Dice (NSD) of the 2025 scripts, and which lesions touch.
+"""Borders of masks, voxel by voxel, the surface Dice (NSD) of the 2025 scripts, and which lesions touch.
+
+A border voxel has a face neighbour outside the mask, and each counts once.
 
 Source: normalized_surface_dice of nnU-Net on medpy's surface distances. It counts voxels
 and averages two fractions; DeepMind's NSD weighs areas, the two are not comparable.
@@ -10,7 +12,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from bratseval.lesions import Labels, Mask
 from bratseval.metrics import Spacing
@@ -25,15 +26,20 @@ _MOST_OFFSETS: Final = 2000
 _EPSILON: Final = 1e-8
 
 
-def border_of(mask: Mask) -> Border:
-    """The voxels of a mask (x, y, z) that have a face neighbour outside it; outside the volume is outside."""
+def border_of(mask: Mask) -> Mask:
+    """The voxels of a 3-D mask that have a face neighbour outside it; outside the volume is outside the mask."""
     inner = mask.copy()
     for axis in range(3):
         along, inner_along = np.moveaxis(mask, axis, 0), np.moveaxis(inner, axis, 0)
         inner_along[:-1] &= along[1:]
         inner_along[1:] &= along[:-1]
         inner_along[:1] = inner_along[-1:] = False
-    return np.stack(np.unravel_index(np.flatnonzero(mask ^ inner), mask.shape))
+    return mask ^ inner
+
+
+def border_voxels(mask: Mask) -> Border:
+    """Where the border of a mask is."""
+    return np.stack(np.unravel_index(np.flatnonzero(border_of(mask)), mask.shape))
 
 
 def surface_dice(prediction: Border, reference: Border, spacing_mm: Spacing, tolerance_mm: float) -> float:
@@ -104,6 +110,8 @@ def _within(source: Border, target: Border, spacing_mm: Spacing, tolerance_mm: f
 
 
 def _within_by_transform(source: Border, target: Border, spacing_mm: Spacing, tolerance_mm: float) -> int:
+    from scipy import ndimage  # 20 MB that masks of 1 mm voxels do without
+
     low = np.minimum(source.min(axis=1), target.min(axis=1))
     outside = np.ones(np.maximum(source.max(axis=1), target.max(axis=1)) - low + 1, np.bool_)
     outside[tuple(target - low[:, None])] = False

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from bratseg.config import Config
@@ -50,4 +51,7 @@ def load_ensemble(folder: Path | None, config: Config, device: str | None) -> It
             postprocess=config.postprocess,
             device=chosen,
         )
-        yield Ensemble(tuple(members), clusters, config.tile_step), settings
+        ensemble = Ensemble(tuple(members), clusters, config.tile_step)
+        if weights.clusters and not config.postprocess:
+            ensemble = replace(ensemble, without="the parameters switch it off")
+        yield ensemble, settings

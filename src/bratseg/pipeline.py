@@ -42,11 +42,16 @@ class Volume:
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Members ready on their device, each with its part of the mean, and the fitted post-processing, if any."""
+    """Members ready on their device, each with its part of the mean, and the fitted post-processing.
+
+    Attributes:
+        without: why there is no post-processing, where `clusters` is None.
+    """
 
     members: Sequence[tuple[Member, float]]
     clusters: "Clusters | None"
     tile_step: float
+    without: str = "the weights carry no fitted clusters"
 
     @property
     def outputs(self) -> Outputs:
@@ -137,7 +142,7 @@ def segment(
         mean = part if mean is None else mean + part
     if mean is None:
         raise ValueError("an ensemble needs at least one member")
-    labels, reason, removed = _postprocess(paint(mean, common), volume, ensemble.clusters)
+    labels, reason, removed = _postprocess(paint(mean, common), volume, ensemble)
     own = np.ascontiguousarray(reorient_back(labels, volume.grid.affine, ORIENTATION))
     return Segmentation(own, reason, removed, tuple(steps))
 
@@ -231,19 +236,17 @@ def _turn(probabilities: NDArray[np.float32], volume: Volume, orientation: str) 
     return reorient(probabilities.transpose(0, 3, 2, 1), affine, ORIENTATION)
 
 
-def _postprocess(
-    labels: NDArray[np.uint8], volume: Volume, clusters: "Clusters | None"
-) -> tuple[NDArray[np.uint8], str, int]:
+def _postprocess(labels: NDArray[np.uint8], volume: Volume, ensemble: Ensemble) -> tuple[NDArray[np.uint8], str, int]:
     """Labels after the fitted thresholds, why these, and how many voxels were removed."""
-    if clusters is None:
-        return labels, "none: the weights carry no fitted clusters", 0
+    if ensemble.clusters is None:
+        return labels, f"none: {ensemble.without}", 0
     from bratseg.postprocess import postprocess_case  # with its scipy.spatial and pyradiomics, for those who need it
 
     affine = volume.grid.affine
     images = {modality: reorient(image, affine, ORIENTATION) for modality, image in volume.images.items()}
     spacing = np.linalg.norm(reoriented_affine(volume.grid, ORIENTATION)[:3, :3], axis=0)
     x, y, z = (float(edge) for edge in spacing)
-    result = postprocess_case(labels, images, (x, y, z), clusters)
+    result = postprocess_case(labels, images, (x, y, z), ensemble.clusters)
     return result.labels, result.reason, sum(result.removed_voxels.values())
 
 

@@ -43,7 +43,7 @@ _BLOCK: Final = 256  # rows of pairs looked at together
 
 
 def shape_features(tumour: Mask, spacing_mm: tuple[float, float, float]) -> Mapping[str, Any]:
-    """pyradiomics' features of shape by its names; what axes of equal length make complex stays so.
+    """pyradiomics' features of shape by its names; what axes of equal length make complex stays so, a voxel's are NaN.
 
     Args:
         tumour: (x, y, z), at least one voxel.
@@ -55,9 +55,11 @@ def shape_features(tumour: Mask, spacing_mm: tuple[float, float, float]) -> Mapp
     in_slice, in_column, in_row, longest = _diameters(inside, spacing)
     least, minor, major = _axes(inside, spacing)
     z, y, x = spacing
+    with np.errstate(invalid="ignore"):
+        elongation, flatness = np.sqrt(minor / major), np.sqrt(least / major)
     return {
-        "Elongation": np.sqrt(minor / major),
-        "Flatness": np.sqrt(least / major),
+        "Elongation": elongation,
+        "Flatness": flatness,
         "LeastAxisLength": np.sqrt(least) * 4,
         "MajorAxisLength": np.sqrt(major) * 4,
         "Maximum2DDiameterColumn": in_column,

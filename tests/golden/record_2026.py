@@ -23,6 +23,7 @@ import nibabel as nib
 import numpy as np
 
 SHAPE = [14, 12, 10]
+NAME = "subject_name"
 Case = dict[str, Any]
 
 
@@ -182,6 +183,11 @@ def table(path: Path) -> dict[str, dict[str, float | None]]:
     return {name: {key: float(value) if value else None for key, value in row.items()} for name, row in rows.items()}
 
 
+def numbers(values: dict[str, Any]) -> dict[str, str]:
+    """The evaluator's numbers of a region, as text because JSON has neither NaN nor infinity."""
+    return {key: repr(float(value)) for key, value in values.items() if key != "reference_instances"}
+
+
 def record(tools: Path, folder: Path) -> dict[str, Any]:
     cases = by_hand()
     sets = {"mets": [1, 2, 3, 4], "GoAT": [1, 2, 3], "ped": [1, 2, 3, 4], "gli": [1, 2, 3, 4], "MenPre": [1, 2, 3]}
@@ -199,9 +205,13 @@ def record(tools: Path, folder: Path) -> dict[str, Any]:
                 write(made, "prediction", folder / config / "prediction" / f"{name}.nii.gz")
         run_official(tools, folder / config, config)
         tables = {command: table(folder / config / f"{command}.csv") for command in ("seg", "mets")}
+        said = {row[NAME]: row for row in json.loads((folder / config / "metrics.json").read_text())["metrics"]}
         for number, made in enumerate(own):
             rows = {command: rows.get(f"BraTS-{number:05d}-000-seg.nii.gz") for command, rows in tables.items()}
             made.update(rows if rows["seg"] and not made.get("missing") else {})
+            if "seg" in made:
+                regions = said[f"BraTS-{number:05d}-000-seg.nii.gz"]
+                made["evaluator"] = {region: numbers(values) for region, values in regions.items() if region != NAME}
             made["refused"] = rows["seg"] is None and not made.get("missing", False)
         summaries[config] = {
             command: {row: rows[row] for row in ("mean", "std", "median")} for command, rows in tables.items()

@@ -1,4 +1,4 @@
-"""The command line of the task: bratseval score | check | editions | evaluate."""
+"""The command line of the task: bratseval score | check | editions | leaderboard | rank | compare | report | …"""
 
 import argparse
 import signal
@@ -9,9 +9,13 @@ from types import FrameType
 
 from bratseval.cli.check import add_check
 from bratseval.cli.codes import INTERRUPTED, INVALID_INPUT, TERMINATED
+from bratseval.cli.compare import add_compare
 from bratseval.cli.editions import add_editions
 from bratseval.cli.evaluate import add_evaluate
+from bratseval.cli.leaderboard import add_leaderboard
 from bratseval.cli.printable import printable
+from bratseval.cli.rank import add_rank
+from bratseval.cli.report import add_report
 from bratseval.cli.score import add_score
 from bratseval.errors import InputError
 
@@ -42,4 +46,8 @@ def _parser() -> argparse.ArgumentParser:
     add_check(commands.add_parser("check", help="find every problem of a submission before the platform does"))
     add_editions(commands.add_parser("editions", help="list the editions and their rules"))
     add_evaluate(commands.add_parser("evaluate", help="score as a task of MLCube or MedPerf"))
+    add_report(commands.add_parser("report", help="show submissions side by side in one page, with their lesions"))
+    add_leaderboard(commands.add_parser("leaderboard", help="keep scores, each beside those it may be compared with"))
+    add_rank(commands.add_parser("rank", help="rank a leaderboard as the organisers do"))
+    add_compare(commands.add_parser("compare", help="two submissions case by case"))
     return parser

@@ -33,10 +33,11 @@ class Progress:
 
 
 def case_line(case: ScoredCase) -> str:
-    """One case in words: its first official value in each region, or why it failed; warnings below."""
+    """One case in words: its first Dice in each region, or why it failed; warnings below."""
     told = "".join(f"\n    {warning}" for warning in case.warnings)
     if case.state == "failed":
         return f"{case.case!r}: failed: {case.reason}{told}"
-    key, name = next(iter(platform_names(case.score.edition).items()))
+    names = platform_names(case.score.edition)
+    key, name = next((key, name) for key, name in names.items() if "Dice" in name or "dsc" in name)
     values = ", ".join(f"{region} {values[key]:.3f}" for region, values in case.score.regions.items())
     return f"{case.case!r}: {name}: {values}{told}"

@@ -108,9 +108,10 @@ def _is_writable(folder: Path) -> bool:
 def _tell(cases: Sequence["ScoredCase"], unknown: Sequence[str], rules: Edition, output: Path) -> None:
     """The means on stdout; what failed, is odd or was passed over on stderr."""
     from bratseval.scoring import platform_names
-    from bratseval.tables import column, columns, summary
+    from bratseval.summary import column, columns, summary
 
     failed = [case.case for case in cases if case.state == "failed"]
+    refused = [case.case for case in cases if case.refused]
     warned = [case.case for case in cases if case.warnings]
     means = dict(zip(columns(cases, rules), summary(cases, rules)["mean"], strict=True))
     regions = sorted(rules.regions)
@@ -120,7 +121,11 @@ def _tell(cases: Sequence["ScoredCase"], unknown: Sequence[str], rules: Edition,
     for name in platform_names(rules.name).values():
         print(f"{name:<{width}}" + "".join(f"{means[column(name, region, rules)]:>12.4f}" for region in regions))
     print(f"written to {output}")
-    for names, told in ((failed, "failed, scored with the worst values"), (warned, "with warnings, see cases.csv")):
+    for names, told in (
+        (failed, "failed, scored with the worst values"),
+        (refused, "that an official run leaves out, see official_mean in summary.csv"),
+        (warned, "with warnings, see cases.csv"),
+    ):
         if names:
             print(printable(f"{len(names)} {told}: {', '.join(names)}"), file=sys.stderr)
     for entry in unknown:

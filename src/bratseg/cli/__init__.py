@@ -1,4 +1,4 @@
-"""The command line of the answer: bratseg infer | folds | phantom | weights | train | tune | demo | info."""
+"""The command line of the answer: bratseg infer | folds | train | tune | weights | phantom | demo | info."""
 
 import argparse
 import signal
@@ -8,13 +8,13 @@ from importlib.metadata import version
 from types import FrameType
 
 from bratseg.cli.campaign_demo import add_campaign_demo
-from bratseg.cli.codes import INTERRUPTED, TERMINATED, USAGE
 from bratseg.cli.folds import add_folds
 from bratseg.cli.infer import add_infer
 from bratseg.cli.show import add_demo, add_phantom, info
 from bratseg.cli.train import add_train
 from bratseg.cli.tune import add_tune
 from bratseg.cli.weights import add_weights
+from bratseval.cli.codes import INTERRUPTED, TERMINATED, USAGE
 from bratseval.errors import InputError
 
 

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bratseg.cli.codes import OK
+from bratseval.cli.codes import OK
 
 if TYPE_CHECKING:
     from bratseg.campaign_demo.comparison import Row

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bratseg.cli.codes import ENVIRONMENT, INVALID_INPUT, OK
 from bratseval.cases import find_cases
+from bratseval.cli.codes import ENVIRONMENT, INVALID_INPUT, OK
 from bratseval.cli.scoring_run import cores
 from bratseval.errors import InputError
 
@@ -43,14 +43,14 @@ def _folds(arguments: argparse.Namespace) -> int:
     try:
         output.mkdir(parents=True, exist_ok=True)
         measured = _measure(segmented, arguments)
-    except (OSError, ChildProcessError) as error:
+        if unreadable := [case for case in measured if not case.readable]:
+            told = "\n".join(f"{case.case}: {case.reason}" for case in unreadable)
+            print(f"no folds were made, {len(unreadable)} cases can't be read:\n{told}", file=sys.stderr)
+            return INVALID_INPUT
+        _make(output, measured, patients, arguments)
+    except OSError as error:  # a full disk, or a process that was killed
         print(f"{output}: no folds were made ({error}).", file=sys.stderr)
         return ENVIRONMENT
-    if unreadable := [case for case in measured if not case.readable]:
-        told = "\n".join(f"{case.case}: {case.reason}" for case in unreadable)
-        print(f"no folds were made, {len(unreadable)} cases can't be read:\n{told}", file=sys.stderr)
-        return INVALID_INPUT
-    _make(output, measured, patients, arguments)
     return OK
 
 

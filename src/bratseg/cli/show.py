@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bratseg.cli.codes import OK
+from bratseval.cli.codes import OK
 
 if TYPE_CHECKING:
     from bratseval.scoring import CaseScore

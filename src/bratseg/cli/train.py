@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bratseg.cli.codes import OK
+from bratseval.cli.codes import OK
 from bratseval.errors import InputError
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bratseg.cli.codes import OK, SOME_FAILED
+from bratseval.cli.codes import OK, SOME_FAILED
 from bratseval.errors import InputError
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from bratseg.cli.codes import OK
 from bratseval.challenge import MODALITIES, Modality
+from bratseval.cli.codes import OK
 from bratseval.errors import InputError
 
 

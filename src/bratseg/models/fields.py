@@ -1,7 +1,7 @@
 """Tables of JSON and TOML files read strictly: every key wanted, every key known."""
 
 import json
-import math
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -120,7 +120,7 @@ class Fields:
         return value
 
     def _number(self, key: str, value: object) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
             raise self.error("is not as it should be", "finite numbers", value, key)
         return float(value)
 

@@ -17,14 +17,14 @@ from bratseg.cluster_fitting import clusters_from, fit_clusters
 from bratseg.clusters import Clusters, write_clusters
 from bratseg.phantoms.phantom import Phantom, make_phantom
 from bratseg.pipeline import Ensemble, Volume, segment
-from bratseg.postprocess import apply_thresholds
 from bratseg.radiomics import FEATURE_NAMES, PRESETS, NoFeatures, extract_features
-from bratseg.thresholds import Fill, Mode, Removal, Thresholds
+from bratseg.thresholds import Fill, Mode, Thresholds
+from bratseg.tuning.choice import EPS, best_point
+from bratseg.tuning.grid import NOTHING, Grid
+from bratseg.tuning.search import score_grid
 from bratseg.weights import CLUSTERS, list_file, read_manifest, write_manifest
 from bratseval.challenge import EDITIONS, Edition
-from bratseval.lesionwise import LESION_DICE
 from bratseval.nifti import grid_of
-from bratseval.scoring import score_case
 
 FIRST_SEED: Final = 1_500_000  # beyond those that networks are trained on; tests and demonstrations stay below them
 EDITION: Final = "ssa-2023"  # whose lesion-wise Dice the thresholds are to raise
@@ -66,17 +66,19 @@ def fit_postprocessing(folder: Path, ensemble: Ensemble, *, phantoms: int) -> Cl
 
 
 def best_thresholds(answers: Sequence[Answered], edition: Edition) -> Thresholds:
-    """The size for each region, one region after the other, that gives the best mean lesion-wise Dice of all regions.
+    """The sizes for the regions that together give the best mean lesion-wise Dice of all regions.
 
-    Of equally good sizes the smallest is taken, so a removal that helps nobody removes nothing.
+    Of equally good ones the smallest are taken, so a removal that helps nobody removes nothing.
     """
-    chosen: tuple[Removal, ...] = ()
-    for region in edition.regions:
-        tried = {size: (*chosen, Removal(region, size)) for size in SIZES_MM3}
-        means = {size: _mean_dice(answers, Thresholds(removals, ()), edition) for size, removals in tried.items()}
-        best = max(means, key=lambda size: (means[size], -size))
-        log.info("%s: %s; taken %g mm3", region, {size: round(mean, 4) for size, mean in means.items()}, best)
-        chosen = tried[best]
+    grid = Grid(SIZES_MM3, (0.0,))
+    total = np.zeros(grid.shape)
+    for answer in answers:
+        table = score_grid(answer.prediction, answer.reference, (1.0, 1.0, 1.0), edition, grid, mode=_MODE, fill=_FILL)
+        total += table.means("dice")
+    means = total / len(answers)
+    best = best_point(means, EPS["dice"], grid)
+    chosen = grid.thresholds(best, _MODE).remove
+    log.info("mean Dice %.4f without thresholds, %.4f with %s", means[NOTHING], means[best], chosen)
     return Thresholds(chosen, ())
 
 
@@ -121,13 +123,3 @@ def _features(phantom: Phantom, prediction: NDArray[np.uint8]) -> NDArray[np.flo
         log.info("no features: %s", reason)
         return None
     return np.array([found[name] for name in FEATURE_NAMES], dtype=np.float64)
-
-
-def _mean_dice(answers: Sequence[Answered], thresholds: Thresholds, edition: Edition) -> float:
-    """Mean over answers and regions of the lesion-wise Dice."""
-    dices = []
-    for answer in answers:
-        cleaned = apply_thresholds(answer.prediction, thresholds, mode=_MODE, fill=_FILL, voxel_mm3=1.0)
-        score = score_case(cleaned.labels, answer.reference, (1.0, 1.0, 1.0), edition)
-        dices += [values[LESION_DICE] for values in score.regions.values()]
-    return float(np.mean(dices))

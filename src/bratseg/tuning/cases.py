@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -67,13 +68,23 @@ def each_case(
 
     Args:
         jobs: processes; each takes one case at a time.
+
+    Raises:
+        InputError: a process was killed from outside, most likely for its memory.
     """
     if jobs == 1:
         results = map(partial(_result_or_reason, work), cases)
         yield from _without_failed(cases, results, failed)
         return
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        yield from _without_failed(cases, pool.map(partial(_result_or_reason, work), cases), failed)
+        try:
+            yield from _without_failed(cases, pool.map(partial(_result_or_reason, work), cases), failed)
+        except BrokenProcessPool:
+            raise InputError(
+                f"one of {jobs} processes was killed, most likely for its memory. Use fewer --jobs."
+            ) from None
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def shares_of_case(

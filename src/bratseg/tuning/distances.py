@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from bratseg.tuning.nodes import Nodes
-from bratseval.metrics import Spacing, Surface, is_exact, robust_hausdorff_mm, surface_areas_mm2, windows_of
+from bratseval.metrics import Spacing, Surface, is_lattice, robust_hausdorff_mm, surface_areas_mm2, windows_of
 
 _SHARE: Final = 95 / 100.0
 _MARGIN: Final = 1e-9  # a thousand times what rounding in a sum of a million areas can reach
@@ -78,7 +78,7 @@ class LesionDistances:
         alive = np.flatnonzero((codes - np.uint8(1)) < 254)  # neither 0 nor 255
         areas = self._areas[codes[alive]]
         self._asked += 1
-        if self._asked > _FEW and is_exact(self._spacing):
+        if self._asked > _FEW and is_lattice(self._spacing):
             self._index = self._index or _Index(self._lesion, self._points)
             squared = self._index.hd95_squared(alive, areas)
             if squared is not None:

@@ -79,7 +79,7 @@ def nodes_of(labels: NDArray[np.uint8]) -> Nodes:
         if label:
             parts = components_of(labels == label)
             inside = parts.labels != 0
-            volume[inside] = parts.labels[inside] + len(own)
+            volume[inside] = parts.labels[inside].astype(np.int32) + len(own)
             own += [int(label)] * parts.count
             sizes += parts.voxels.tolist()
     joined, touching = _links(volume, len(own))
@@ -94,7 +94,8 @@ def nodes_of(labels: NDArray[np.uint8]) -> Nodes:
 
 
 def _boxes(volume: NDArray[np.int32], count: int) -> Iterator[Box]:
-    yield from ndimage.find_objects(volume, max_label=count)
+    if count:  # of nothing it would look for the largest number
+        yield from ndimage.find_objects(volume, max_label=count)
 
 
 def _links(volume: NDArray[np.int32], count: int) -> tuple[tuple[frozenset[int], ...], tuple[frozenset[int], ...]]:

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from bratseg.clusters import write_clusters
+from bratseg.out_of_fold import FOLDER
 from bratseg.tuning.cases import GRID, Rules
 from bratseg.tuning.choice import EPS, MIN_CASES, Chosen
 from bratseg.tuning.grid import BECOMES, NOTHING, REMOVED, SCARCE, Point
@@ -86,7 +87,7 @@ def _provenance(output: Path, tuned: Tuned, weights: Weights, splits: Path) -> d
     made_from = hashlib.sha256()
     for row in sorted(tuned.rows, key=lambda row: row.case):
         for member in tuned.members:
-            told = json.loads((output / "out_of_fold" / member / f"{row.case}.json").read_text("utf-8"))
+            told = json.loads((output / FOLDER / member / f"{row.case}.json").read_text("utf-8"))
             made_from.update(json.dumps([row.case, member, told], sort_keys=True).encode())
     return {
         "weights": weights.name,

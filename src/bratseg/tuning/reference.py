@@ -57,7 +57,7 @@ def lesions_of(reference: NDArray[np.generic], spacing_mm: Spacing, edition: Edi
     pair = crop(np.zeros(reference.shape, np.uint8), reference, edition)
     if edition.family == "lesionwise-2024":
         merged = merge(pair, spacing_mm, edition)
-        found = {region: (right.side, right.reach, right.corner) for region, (_, right) in merged.items()}
+        found = {region: (both.reference.side, both.reach, both.corner) for region, both in merged.items()}
     elif edition.family == "lesionwise-2023":
         found = {region: _alone(pair, rules, spacing_mm) for region, rules in edition.regions.items()}
     else:
@@ -71,7 +71,7 @@ def lesions_of(reference: NDArray[np.generic], spacing_mm: Spacing, edition: Edi
 def _alone(pair: Crop, rules: RegionRules, spacing_mm: Spacing) -> tuple[Side, Labels, tuple[int, int, int]]:
     masks = masks_of(pair, rules)
     reach, count = reach_of(masks.reference, merge_steps=rules.merge_steps)
-    lesions = parts_of(np.where(masks.reference, reach, np.int32(0)), count)
+    lesions = parts_of(masks.reference * reach, count)
     return Side(Outline(masks.reference, spacing_mm), lesions), reach, masks.corner
 
 

@@ -1,11 +1,13 @@
-"""Border voxels and the distances between them, by hand and against scipy's distance transform."""
+"""Border voxels and the pooled distances between them, by hand and against scipy's distance transform."""
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
 from boxes import mask_of
-from bratseval.borders import Axes, Borders, Pool, border_of, is_lattice, pools
+from bratseval.metrics import is_lattice
+from bratseval.pooled_distances import Axes, Borders, Pool, pools
+from bratseval.voxel_borders import border_of
 
 VOXELS: Axes = (1.0, 1.0, 1.0)
 SHAPE = (12, 10, 8)

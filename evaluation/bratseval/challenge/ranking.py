@@ -1,0 +1,110 @@
+"""By what each edition ranks: metrics, scheme, missing values. What no organiser has stated says so in its source."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+from bratseval.challenge.editions import EDITIONS
+
+Scheme = Literal["case-ranks", "mean-ranks", "rank-sum"]
+Missing = Literal["worst", "left-out"]
+Ties = Literal["average", "min", "max", "dense", "first"]
+SCHEMES: Final[tuple[Scheme, ...]] = get_args(Scheme)
+MISSING: Final[tuple[Missing, ...]] = get_args(Missing)
+TIES: Final[tuple[Ties, ...]] = get_args(Ties)
+# arXiv 1811.02629; 500,000 on the pages of 2026, which takes five times as long and tells the same
+PERMUTATIONS: Final = 100_000
+
+
+@dataclass(frozen=True)
+class RankingRules:
+    """How an edition ranks its submissions.
+
+    Attributes:
+        metrics: the platform's names, without the region; each counts in every region.
+        scheme: see `bratseval.ranking.schemes`.
+        missing: what a value counts that a submission does not have.
+        sources: of metrics, scheme and missing values.
+    """
+
+    metrics: tuple[str, ...]
+    scheme: Scheme
+    missing: Missing
+    sources: tuple[str, ...]
+
+
+_LESIONWISE_DICE: Final = "LesionWise_Dice"
+_LESIONWISE_HD95: Final = "LesionWise_Hausdorff95"
+
+_README: Final = "brats-infra README, metrics for ranking: {}"
+_CLASSIC: Final = "arXiv 1811.02629 (ranks by case; the tool of the organisers until 2025)"
+_WORST: Final = "BraTS-Africa 2023 proposal (missing results have the worst value)"
+_UNSTATED: Final = "not stated for this edition: {}"
+
+_TWO_METRICS: Final = RankingRules(
+    (_LESIONWISE_DICE, _LESIONWISE_HD95),
+    "case-ranks",
+    "worst",
+    (_README.format("lesion-wise DSC, lesion-wise HD95 (2023, 2024)"), _CLASSIC, _WORST),
+)
+_MEN_2023: Final = RankingRules(
+    (_LESIONWISE_DICE, _LESIONWISE_HD95), "mean-ranks", "worst", ("arXiv 2405.09787 (mean of six ranks)", _WORST)
+)
+_DICE_ALONE: Final = RankingRules(
+    (_LESIONWISE_DICE,), "case-ranks", "worst", (_README.format("lesion-wise DSC (2025)"), _CLASSIC, _WORST)
+)
+_MET_PAGE: Final = "MET 2026 page, wiki 639602 (sum of ranks of the averages; no penalty where a metric is missing)"
+_MET_2026: Final = RankingRules(
+    ("lesionwise_dsc_mean", "lesionwise_nsd_mean", "small_instance_f1"),
+    "rank-sum",
+    "left-out",
+    ("the twelve columns of the MET 2026 leaderboard", _MET_PAGE),
+)
+_MET_2025: Final = RankingRules(
+    ("global_dsc",),
+    "case-ranks",
+    "worst",
+    (_README.format("lesion-wise DSC (2025); the platform's columns of MET are global"), _CLASSIC, _WORST),
+)
+_GOAT_2026: Final = RankingRules(
+    ("global_dsc", "global_nsd_1mm"),
+    "rank-sum",
+    "worst",
+    (
+        "thread 14186, reply 36573 (global DSC, NSD at 1 mm, no HD95)",
+        _UNSTATED.format(f"scheme as in {_MET_PAGE}"),
+        _UNSTATED.format(f"missing values as in {_WORST}"),
+    ),
+)
+_PED_2026: Final = RankingRules(
+    ("global_dsc", "global_nsd"),
+    "rank-sum",
+    "worst",
+    (
+        "PED 2026 page, wiki 639598 (DSC and NSD of six regions, lesion by lesion; the platform's columns are global)",
+        _UNSTATED.format(f"scheme as in {_MET_PAGE}"),
+        _UNSTATED.format(f"missing values as in {_WORST}"),
+    ),
+)
+_NO_TASK_2026: Final = RankingRules(
+    _GOAT_2026.metrics, _GOAT_2026.scheme, _GOAT_2026.missing, (_UNSTATED.format("no task of 2026; as GoAT 2026"),)
+)
+
+
+def _rules(name: str) -> RankingRules:
+    if name in _OF_THEIR_OWN:
+        return _OF_THEIR_OWN[name]
+    return _DICE_ALONE if "2025" in name else _TWO_METRICS
+
+
+_OF_THEIR_OWN: Final = {
+    "men-2023": _MEN_2023,
+    "met-2025": _MET_2025,
+    "met-2026": _MET_2026,
+    "ped-2026": _PED_2026,
+    "goat-2026": _GOAT_2026,
+    "gli-2026": _NO_TASK_2026,
+    "men-2026": _NO_TASK_2026,
+    "men-rt-2026": _NO_TASK_2026,
+}
+RANKING: Final[Mapping[str, RankingRules]] = {name: _rules(name) for name in EDITIONS}

@@ -1,0 +1,124 @@
+"""A ranking in words and columns, and as JSON."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bratseval.leaderboard.published import PublishedResult
+    from bratseval.ranking import Mean, Ranking, Standing
+
+
+def ranking_text(ranking: "Ranking") -> str:
+    """How it was ranked, places, means with intervals, and who differs from whom."""
+    return "\n\n".join(
+        "\n".join(part) for part in (_manner(ranking), _places(ranking), _means(ranking), _matrix(ranking)) if part
+    )
+
+
+def _manner(ranking: "Ranking") -> list[str]:
+    manner = ranking.manner
+    regions = " ".join(dict.fromkeys(column.region for column in ranking.columns))
+    lines = [
+        f"ranked by {' and '.join(manner.metrics)} of {regions}, {len(ranking.cases)} cases",
+        f"scheme {manner.scheme}, ties {manner.ties}, missing values {manner.missing} ({ranking.missing} of them), "
+        f"{ranking.undefined} undefined",
+        f"intervals: 95 % of {manner.samples} bootstrap samples of the cases; p: {manner.permutations} permutations, "
+        f"one-sided, Holm's correction, tiers at {manner.alpha:g}; seed {manner.seed}",
+    ]
+    return [*lines, *(f"source: {source}" for source in manner.sources)]
+
+
+def _places(ranking: "Ranking") -> list[str]:
+    head = ("place", "95 %", "tier", "score", "95 %", "without a case", "failed", "name")
+    rows = [
+        (
+            str(standing.place),
+            _span(*standing.place_interval, digits=0),
+            str(standing.tier),
+            _number(standing.score, 3),
+            _span(*standing.score_interval, digits=3),
+            _without(standing),
+            str(standing.failed),
+            standing.name,
+        )
+        for standing in ranking.standings
+    ]
+    return aligned([head, *rows])
+
+
+def _without(standing: "Standing") -> str:
+    best, worst = standing.places_without
+    return f"{best}-{worst}, moved by {len(standing.moved_by)}" if standing.moved_by else "the same"
+
+
+def _means(ranking: "Ranking") -> list[str]:
+    lines: list[str] = []
+    for metric in ranking.manner.metrics:
+        columns = [column for column in ranking.columns if column.metric == metric]
+        rows = [
+            (*(_mean(standing.means[column.name], len(ranking.cases)) for column in columns), standing.name)
+            for standing in ranking.standings
+        ]
+        lines += ["", *aligned([(*(column.name for column in columns), "name"), *rows])]
+    return ["mean [95 %], and of how many cases where not all", *lines[1:]]
+
+
+def _mean(mean: "Mean", cases: int) -> str:
+    of = "" if mean.n == cases else f" of {mean.n}"
+    return f"{_number(mean.mean, 4)} [{_span(mean.lower, mean.upper, digits=4)}]{of}"
+
+
+def _matrix(ranking: "Ranking") -> list[str]:
+    count = len(ranking.standings)
+    if count < 2:
+        return []
+    rows = [
+        (str(row + 1), *(_p(ranking, row, column) for column in range(count)), standing.name)
+        for row, standing in enumerate(ranking.standings)
+    ]
+    head = ("", *(str(column + 1) for column in range(count)), "name")
+    told = "p after Holm's correction (as tested): the one in the row is better than that in the column"
+    return [told, *aligned([head, *rows])]
+
+
+def _p(ranking: "Ranking", row: int, column: int) -> str:
+    if column <= row:
+        return "."
+    return f"{_number(float(ranking.adjusted[row, column]), 4)} ({_number(float(ranking.p[row, column]), 5)})"
+
+
+def published_text(results: Sequence["PublishedResult"]) -> str:
+    """Published results, each with its cases and source."""
+    lines = ["published, not ranked here:"]
+    for result in results:
+        values = "; ".join(
+            f"{metric} {', '.join(f'{region} {value:g}' for region, value in by_region.items())}"
+            for metric, by_region in result.values.items()
+        )
+        lines.append(
+            f"  {result.team}, {result.told} ({result.edition}; {result.case_set}): {values} [{result.source}]"
+        )
+    return "\n".join(lines)
+
+
+def ranking_json(ranking: "Ranking") -> Mapping[str, object]:
+    """All of a ranking, for programs."""
+    return {**asdict(ranking), "p": ranking.p.tolist(), "adjusted": ranking.adjusted.tolist()}
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows with their columns set right, but for the last, which is a name."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
+    return [
+        "  ".join([*(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows
+    ]
+
+
+def _span(lower: float, upper: float, digits: int) -> str:
+    return f"{_number(lower, digits)}-{_number(upper, digits)}"
+
+
+def _number(value: float, digits: int) -> str:
+    return "none" if math.isnan(value) else f"{value:.{digits}f}"

@@ -1,0 +1,70 @@
+"""A leaderboard as files for others: every value a row of a CSV, or all of it as JSON."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from bratseval.challenge import EDITIONS
+from bratseval.leaderboard.entries import CaseScores, Scores, Table
+from bratseval.leaderboard.store import Entry, Leaderboard
+from bratseval.scoring import platform_names
+from bratseval.summary import column
+from bratseval.tables import without_nan, write_csv, write_text
+
+CSV_HEAD: Final = ("table", "edition", "entry", "name", "scan_id", "state", "column", "value")
+
+
+def export_csv(leaderboard: Leaderboard, path: Path) -> None:
+    """Every official and corrected value of every case and entry, a row each, columns called as in cases.csv.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    write_csv(path, CSV_HEAD, _rows(leaderboard))
+
+
+def export_json(leaderboard: Leaderboard, path: Path) -> None:
+    """Tables and entries with their cases, lesions and tags; null is NaN, "Infinity" infinite.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    content = {
+        "tables": [_table(number, table) for number, table in leaderboard.tables().items()],
+        "entries": [_entry(entry, leaderboard.scores(entry.number)) for entry in leaderboard.entries()],
+    }
+    write_text(path, json.dumps(without_nan(content), indent=1, allow_nan=False) + "\n")
+
+
+def _rows(leaderboard: Leaderboard) -> Iterator[tuple[object, ...]]:
+    for entry in leaderboard.entries():
+        scores = leaderboard.scores(entry.number, lesions=False)
+        for case in scores.cases:
+            told = (entry.table, scores.edition, entry.number, entry.name, case.case, case.state)
+            yield from ((*told, name, value) for name, value in named_values(case, scores.edition).items())
+
+
+def named_values(case: CaseScores, edition: str) -> Mapping[str, float]:
+    """Official and corrected values of a case by the names they have in cases.csv."""
+    rules = EDITIONS[edition]
+    official = {
+        column(name, region, rules): values[key]
+        for key, name in platform_names(edition).items()
+        for region, values in sorted(case.regions.items())
+    }
+    corrected = {
+        column(key, region, rules): value
+        for region, values in sorted(case.corrected.items())
+        for key, value in values.items()
+    }
+    return {**official, **corrected}
+
+
+def _table(number: int, table: Table) -> Mapping[str, object]:
+    return {"table": number, **asdict(table), "digest": table.digest}
+
+
+def _entry(entry: Entry, scores: Scores) -> Mapping[str, object]:
+    return {**asdict(entry), "versions": scores.versions, "unknown": scores.unknown, "scores": asdict(scores)["cases"]}

@@ -1,0 +1,46 @@
+"""What papers and teams published, to be shown beside local results; never ranked with them."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_RESULTS: Final = Path(__file__).with_name("published.toml")
+
+
+@dataclass(frozen=True)
+class PublishedResult:
+    """One published result.
+
+    Attributes:
+        told: what it is: a place, a variant.
+        edition: by whose rules it was scored.
+        case_set: on which cases; "not told" where the source does not say.
+        source: a paper or a repository.
+        values: by the platform's column without the region, then by region or "mean".
+    """
+
+    team: str
+    told: str
+    edition: str
+    case_set: str
+    source: str
+    values: Mapping[str, Mapping[str, float]]
+
+
+def published_results() -> tuple[PublishedResult, ...]:
+    """All that is known, in the order of its file."""
+    content = tomllib.loads(_RESULTS.read_text(encoding="utf-8"))
+    return tuple(PublishedResult(**entry) for entry in content["result"])
+
+
+def published_beside(edition: str) -> tuple[PublishedResult, ...]:
+    """Those of the same challenge, of whatever year: each names its own edition and cases."""
+    return tuple(result for result in published_results() if _challenge(result.edition) == _challenge(edition))
+
+
+def _challenge(edition: str) -> str:
+    """The part of an edition's name before its year: "men-rt" of "men-rt-2024"."""
+    return re.split(r"-\d{4}", edition, maxsplit=1)[0]

@@ -1,0 +1,151 @@
+"""The numbers that a ranking is made of: metrics in regions, which way they are good, and what is not there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bratseval.challenge import Edition
+from bratseval.challenge.ranking import Missing
+from bratseval.errors import InputError
+from bratseval.leaderboard import CaseScores, Scores
+from bratseval.scoring import platform_names
+from bratseval.summary import column
+
+Array = NDArray[np.float64]
+_LARGER_IS_BETTER: Final = ("dice", "dsc", "nsd", "f1", "sensitivity", "specificity")
+_SMALLER_IS_BETTER: Final = ("hausdorff95", "hd95")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A metric in a region.
+
+    Attributes:
+        name: as in cases.csv, "LesionWise_Dice_ET".
+        metric: the same without the region.
+        key: the official script's name of the value, or its own where it is a corrected one.
+    """
+
+    name: str
+    metric: str
+    region: str
+    key: str
+    larger_is_better: bool
+
+
+@dataclass(frozen=True)
+class Values:
+    """What submissions scored, axes (submission, case, column).
+
+    Attributes:
+        told: as scored; NaN where there is none.
+        missing: the prediction could not be used, or a platform's file has no number.
+        undefined: nothing to score, as when reference and prediction are both empty (family "instances-2026").
+        for_ranks: larger is better, to be ranked case by case: what is undefined is best, since the answer was right.
+        for_means: larger is better, to be averaged: what is undefined is NaN, as on the platform.
+    """
+
+    told: Array
+    missing: NDArray[np.bool_]
+    undefined: NDArray[np.bool_]
+    for_ranks: Array
+    for_means: Array
+
+    @property
+    def empty(self) -> NDArray[np.bool_]:
+        """(submission,) those without any value."""
+        found: NDArray[np.bool_] = np.all(self.missing | self.undefined, axis=(1, 2))
+        return found
+
+
+def columns_of(metrics: Sequence[str], regions: Sequence[str], edition: Edition) -> tuple[Column, ...]:
+    """The columns of metrics in every region told, metric by metric.
+
+    Raises:
+        InputError: a metric is named twice, or is none that is better when larger or smaller.
+    """
+    twice = sorted({metric for metric in metrics if metrics.count(metric) > 1})
+    if twice or not metrics:
+        raise InputError(f"{', '.join(twice) or 'metrics'}: expected each metric once. Check --metrics.")
+    official = {name: key for key, name in platform_names(edition.name).items()}
+    return tuple(
+        Column(
+            name=column(metric, region, edition),
+            metric=metric,
+            region=region,
+            key=official.get(metric, metric),
+            larger_is_better=larger_is_better(metric),
+        )
+        for metric in metrics
+        for region in regions
+    )
+
+
+def larger_is_better(metric: str) -> bool:
+    """Whether larger values of a metric are better; False where smaller ones are.
+
+    Raises:
+        InputError: neither is: a volume, a number of lesions, a deviation.
+    """
+    told = metric.lower()
+    if not told.endswith("_std"):
+        if any(word in told for word in _SMALLER_IS_BETTER):
+            return False
+        if any(word in told for word in _LARGER_IS_BETTER):
+            return True
+    raise InputError(f"{metric}: is nothing to rank by, expected Dice, NSD, HD95 or the like. Check --metrics.")
+
+
+def values_of(submissions: Sequence[Scores], columns: Sequence[Column], edition: Edition, missing: Missing) -> Values:
+    """What submissions of one table scored, with what they lack treated as told.
+
+    Args:
+        submissions: all with the same cases.
+        missing: worst gives what is missing the worst value: 0, and for HD95 the edition's
+            penalty; left-out leaves it out, with the cases whose prediction could not be used.
+
+    Raises:
+        InputError: no submission has any value of a column's metric.
+    """
+    cases = sorted(case.case for case in submissions[0].cases)
+    by_case = [{case.case: case for case in scores.cases} for scores in submissions]
+    told = np.array([[[_value(of[case], col) for col in columns] for case in cases] for of in by_case])
+    failed = np.array([[of[case].state == "failed" for case in cases] for of in by_case])[:, :, np.newaxis]
+    _check_metrics(by_case, columns)
+    absent = np.isnan(told)
+    undefined = absent & ~failed & (edition.family == "instances-2026")
+    gone = (absent & ~undefined) | failed
+    worst = np.array([_worst(told[:, :, j], col, edition) for j, col in enumerate(columns)])
+    told = np.where(np.isinf(told), worst, told)
+    sign = np.array([1.0 if col.larger_is_better else -1.0 for col in columns])
+    kept = np.where(gone & absent, worst, told) if missing == "worst" else np.where(gone, np.nan, told)
+    for_means = np.where(undefined, np.nan, kept * sign)
+    return Values(told, gone, undefined, np.where(undefined, np.inf, for_means), for_means)
+
+
+def _value(case: CaseScores, col: Column) -> float:
+    official = case.regions.get(col.region, {})
+    return official.get(col.key, case.corrected.get(col.region, {}).get(col.key, np.nan))
+
+
+def _check_metrics(by_case: Sequence[dict[str, CaseScores]], columns: Sequence[Column]) -> None:
+    for col in columns:
+        if not any(
+            col.key in case.regions.get(col.region, {}) or col.key in case.corrected.get(col.region, {})
+            for of in by_case
+            for case in of.values()
+        ):
+            raise InputError(f"{col.metric}: no entry has it, expected a column of cases.csv. Check --metrics.")
+
+
+def _worst(told: Array, col: Column, edition: Edition) -> float:
+    """The worst value of a column; where the penalty is each image's own, the largest that was scored."""
+    if col.larger_is_better:
+        return 0.0
+    if edition.penalty_mm != "image diagonal":
+        return edition.penalty_mm
+    finite = told[np.isfinite(told)]
+    return float(finite.max()) if finite.size else 0.0

@@ -54,9 +54,9 @@ def draw_curves(path: Path, stages: Sequence[Stage]) -> bool:
 def _draw(losses: "Axes", dice: "Axes", title: str, folds: dict[str, list[dict[str, float]]]) -> None:
     for number, (fold, history) in enumerate(folds.items()):
         epochs, colour = [row["epoch"] + 1 for row in history], f"C{number % 10}"
-        losses.plot(epochs, [row["train_loss"] for row in history], colour, label=f"fold {fold}, training")
-        losses.plot(epochs, [row["validation_loss"] for row in history], colour, linestyle="--")
-        dice.plot(epochs, [row["pseudo_dice"] for row in history], colour, label=f"fold {fold}")
+        losses.plot(epochs, [row["train_loss"] for row in history], colour, marker=".", label=f"fold {fold}, training")
+        losses.plot(epochs, [row["validation_loss"] for row in history], colour, marker=".", linestyle="--")
+        dice.plot(epochs, [row["pseudo_dice"] for row in history], colour, marker=".", label=f"fold {fold}")
     losses.set(title=f"{title}: loss (dashed: validation)", xlabel="epoch")
     dice.set(title=f"{title}: mean Dice of validation patches", xlabel="epoch", ylim=(0, 1))
     losses.legend(fontsize=7)

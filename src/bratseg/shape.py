@@ -17,7 +17,8 @@ from bratseval.lesions import Mask
 
 # Marching cubes, axes (z, y, x). Corners of a cube; the middles of its edges; for each set of corners inside (bits,
 # lower half: the upper is its complement) the triangles, three edges each, in hexadecimal.
-# Source of the table: Bourke, "Polygonising a scalar field", 1994, as pyradiomics 3.0.1 orders it.
+# Source of the table: Bourke, "Polygonising a scalar field", 1994, ordered as in pyradiomics 3.0.1 (BSD licence), so
+# that triangles are summed as there.
 _CORNERS: Final = ((0, 0, 0), (0, 0, 1), (0, 1, 1), (0, 1, 0), (1, 0, 0), (1, 0, 1), (1, 1, 1), (1, 1, 0))
 _MIDDLES: Final = (
     *((0, 0, 0.5), (0, 0.5, 1), (0, 1, 0.5), (0, 0.5, 0), (1, 0, 0.5), (1, 0.5, 1)),

@@ -56,6 +56,7 @@ def run_campaign_demo(output: Path, size: Size, say: Callable[[str], None]) -> O
         "weights": weights,
         "segmentations": output / "segmentations",
         "scores": output / "scores",
+        "leaderboard": output / "board.db",
     }
     return Outcome(rows, places)
 
@@ -86,7 +87,7 @@ def _folds(output: Path, cases: Cases, splits: Path, size: Size, say: Callable[[
 
 
 def _tuned(output: Path, cases: Cases, splits: Path, weights: Path, say: Callable[[str], None]) -> None:
-    """Pack, tune on out-of-fold predictions, pack again with what was found, segment the test cases, score them."""
+    """Pack, tune on out-of-fold predictions, pack again, segment the test cases, score them and list the scores."""
     segmentations, scores, tuning = output / "segmentations", output / "scores", output / "tuning"
     plain = output / "weights-untuned"
     pack = ["weights", "pack", str(output / "transfer"), "--licence", "Apache-2.0", "-o"]
@@ -102,6 +103,8 @@ def _tuned(output: Path, cases: Cases, splits: Path, weights: Path, say: Callabl
     )
     arguments = [str(segmentations), str(cases.finetune_test), "-o", str(scores), "--edition", EDITION]
     _run(output, "score", ["score", *arguments], say, module="bratseval.cli")
+    entry = [str(scores / "scores.json"), "--name", "campaign-demo/tuned", "--leaderboard", str(output / "board.db")]
+    _run(output, "leaderboard", ["leaderboard", "add", *entry], say, module="bratseval.cli")
 
 
 def _run(

@@ -59,6 +59,8 @@ def _draw(losses: "Axes", dice: "Axes", title: str, folds: dict[str, list[dict[s
         dice.plot(epochs, [row["pseudo_dice"] for row in history], colour, marker=".", label=f"fold {fold}")
     losses.set(title=f"{title}: loss (dashed: validation)", xlabel="epoch")
     dice.set(title=f"{title}: mean Dice of validation patches", xlabel="epoch", ylim=(0, 1))
+    for axes in (losses, dice):
+        axes.xaxis.get_major_locator().set_params(integer=True)
     losses.legend(fontsize=7)
     dice.legend(fontsize=7)
 

@@ -60,7 +60,7 @@ def _draw(losses: "Axes", dice: "Axes", title: str, folds: dict[str, list[dict[s
     losses.set(title=f"{title}: loss (dashed: validation)", xlabel="epoch")
     dice.set(title=f"{title}: mean Dice of validation patches", xlabel="epoch", ylim=(0, 1))
     for axes in (losses, dice):
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.locator_params("x", integer=True)
     losses.legend(fontsize=7)
     dice.legend(fontsize=7)
 

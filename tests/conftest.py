@@ -8,8 +8,7 @@ import pytest
 
 from bratseval.challenge import MODALITIES
 from bratseval.nifti import Grid, grid_of, write_image
-
-LPS = np.array([[-1.0, 0, 0, 0], [0, -1, 0, 239], [0, 0, 1, 0], [0, 0, 0, 1]])  # BraTS 2023's qform
+from made_submissions import AFFINE
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,7 +29,7 @@ def make_case(tmp_path: Path) -> Callable[..., Path]:
     """Makes a case folder: a ball of a brain with a bright ball in it, different in each modality."""
 
     def make(name: str, parent: Path | None = None, grid: Grid | None = None, seed: int = 0) -> Path:
-        grid = grid or grid_of((40, 48, 36), LPS)
+        grid = grid or grid_of((40, 48, 36), AFFINE)
         folder = (parent or tmp_path / "cases") / name
         folder.mkdir(parents=True)
         generator = np.random.default_rng(seed)

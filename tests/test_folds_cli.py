@@ -12,7 +12,7 @@ from bratseg.cli import main
 from bratseg.cli.folds import read_patients
 from bratseval.errors import InputError
 from bratseval.nifti import grid_of, read_image, write_image, write_labels
-from conftest import LPS
+from made_submissions import AFFINE
 
 pytest.importorskip("radiomics", reason="pyradiomics is not installed")
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
@@ -31,7 +31,7 @@ def cohort(make_case: Maker, tmp_path: Path) -> Path:
         if number < 14:
             half = 8 if number < 8 else 3
             labels[tuple(slice(18 - half, 18 + half + number % 2) for _ in range(3))] = 1 + number % 3
-        write_labels(folder / f"{name}-seg.nii.gz", labels, grid_of(SHAPE, LPS), "")
+        write_labels(folder / f"{name}-seg.nii.gz", labels, grid_of(SHAPE, AFFINE), "")
     return tmp_path / "cases"
 
 

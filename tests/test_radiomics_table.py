@@ -15,7 +15,7 @@ from bratseval.cases import find_cases
 from bratseval.challenge import MODALITIES
 from bratseval.errors import InputError
 from bratseval.nifti import Grid, grid_of, read_image, write_image, write_labels
-from conftest import LPS
+from made_submissions import AFFINE
 
 pytest.importorskip("radiomics", reason="pyradiomics is not installed")
 
@@ -28,7 +28,7 @@ Maker = Callable[..., Path]
 def segmented(folder: Path, box: object = BALL, grid: Grid | None = None) -> Segmented:
     """The case in a folder with a box for its reference, written beside its images."""
     case = find_cases(folder).cases[0]
-    grid = grid or grid_of(SHAPE, LPS)
+    grid = grid or grid_of(SHAPE, AFFINE)
     labels = np.zeros(grid.shape, dtype=np.uint8)
     labels[box] = 2
     path = folder / f"{case.id}-seg.nii.gz"
@@ -110,8 +110,8 @@ def test_a_case_that_fails_is_named_and_the_others_are_measured(make_case: Maker
     cut = segmented(make_case("cut"))
     cut.case.images["t1c"].write_bytes(cut.case.images["t1c"].read_bytes()[:-100])
     gone = Segmented(good.case, tmp_path / "gone-seg.nii.gz")
-    moved = segmented(make_case("moved"), BALL, grid_of(SHAPE, LPS + np.diag([0, 0, 0.5, 0])))
-    small = segmented(make_case("small"), BALL, grid_of((40, 48, 30), LPS))
+    moved = segmented(make_case("moved"), BALL, grid_of(SHAPE, AFFINE + np.diag([0, 0, 0.5, 0])))
+    small = segmented(make_case("small"), BALL, grid_of((40, 48, 30), AFFINE))
     told: list[Measured] = []
     cases = [empty, single, cut, gone, moved, small, good]
     measured = measure_cases(cases, SANE, cache=tmp_path / "kept", jobs=2, on_case=told.append)

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from bratseval.cli import main
+from bratseval.nifti import read_labels, write_labels
 from made_reports import CASES, HOSTILE, write_submissions
 
 if TYPE_CHECKING:
@@ -194,6 +196,37 @@ def wait_for(page: "Page", condition: str) -> None:
     while not page.evaluate(condition):
         assert time.monotonic() < until, condition
         page.wait_for_timeout(50)
+
+
+def test_three_submissions_on_a_real_case(browser: Watched, shared: Path, tmp_path: Path) -> None:
+    case, segmentations = "BraTS-GLI-00001-000", shared / "data/segmentations/BraTS-GLI-00001-000"
+    (tmp_path / "references").mkdir()
+    shutil.copy(segmentations / "reference-labels123.nii.gz", tmp_path / "references" / f"{case}-seg.nii.gz")
+    found = read_labels(segmentations / "prediction-labels123.nii.gz")
+    shifted = np.roll(found.voxels, 3, axis=0)
+    shifted[60:66, 180:186, 40:46] = 2
+    named = []
+    for name, voxels in (("isen", found.voxels), (HOSTILE, shifted), ("nothing", np.zeros_like(shifted))):
+        folder, out = tmp_path / f"predictions-{len(named)}", tmp_path / f"scores-{len(named)}"
+        folder.mkdir()
+        write_labels(folder / f"{case}.nii.gz", voxels, found.grid)
+        line = ["score", str(folder), str(tmp_path / "references"), "--edition", "gli-2023", "-o", str(out)]
+        assert main([*line, "--jobs", "1"]) == 0
+        named.append(f"{name}={out / 'scores.json'}")
+    line = ["report", *named, "--cases", str(shared / "data/real"), "-o", str(tmp_path / "out"), "--jobs", "1"]
+    assert main([*line, "--permutations", "100"]) == 0
+
+    page = browser.open(tmp_path / "out" / "report.html")
+    assert page.locator("#standings tbody tr").count() == 3
+    page = browser.open_case(tmp_path / "out" / "report_files" / "case-0000.html")
+    assert page.evaluate(COLOURS_DRAWN) > 200
+    spurious = page.locator("tr.lesion.spurious").first
+    spurious.click()
+    told = spurious.get_attribute("data-mm")
+    assert told is not None
+    # the box from (60, 180, 40) to (65, 185, 45): its middle, in LPS by the case's affine
+    assert crosshair(page) == pytest.approx([float(c) for c in told.split()], abs=0.01)
+    assert browser.wrong == []
 
 
 def crosshair(page: "Page") -> list[float]:

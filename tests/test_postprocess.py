@@ -321,7 +321,7 @@ def test_a_run_removes_by_the_clusters_of_its_weights_and_reports_it(
     assert case["volumes_mm3"] == {"2": float(volume)}
     assert not read_labels(tmp_path / "out" / "A.nii.gz").voxels[8:13, 24, 18].any()
     without = run(tmp_path / "cases", folder, tmp_path / "out_without", postprocess=False)
-    assert without["postprocess"] == "none: the weights carry no fitted clusters"
+    assert without["postprocess"] == "none: the parameters switch it off"
     assert without["volumes_mm3"] == {"2": float(volume + 5)}
 
 

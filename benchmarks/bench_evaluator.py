@@ -243,7 +243,7 @@ def many(prediction: Path, reference: Path, arguments: argparse.Namespace, folde
     for number in range(arguments.many):
         for side, path, end in (("p", prediction, ""), ("r", reference, "-seg")):
             (folder / side).mkdir(exist_ok=True)
-            shutil.copy(path, folder / side / f"BraTS-XXX-{number:05d}-000{end}.nii.gz")
+            shutil.copy(path, folder / side / f"BraTS-MADE-{number:05d}-000{end}.nii.gz")
     line = ["score", str(folder / "p"), str(folder / "r"), "--edition", arguments.edition, "-o", str(folder / "out")]
     before = _children_seconds()
     begun = time.perf_counter()

@@ -37,7 +37,7 @@ def ours(prediction: Path, reference: Path, edition: str, _folder: str) -> Work:
     import bratseval.challenge as challenge
     from bratseval.archives import Entry
     from bratseval.pairing import Pair
-    from bratseval.parallel import score_pairs
+    from bratseval.results.parallel import score_pairs
 
     entry = Entry(str(prediction), prediction.name, prediction)
     rules = challenge.edition(edition)

@@ -27,7 +27,7 @@ from pathlib import Path
 from bratseval.archives import Entry
 from bratseval.challenge import edition
 from bratseval.pairing import Pair
-from bratseval.submission import score_pair
+from bratseval.results.score_files import score_pair
 prediction, reference = map(Path, sys.argv[1:3])
 pair = Pair("pair", reference, (Entry(str(prediction), prediction.name, prediction),))
 def run():

@@ -7,8 +7,8 @@ import numpy as np
 
 from bratseval.challenge import MODALITIES, edition
 from bratseval.nifti import grid_of, write_image
-from bratseval.parallel import score_pairs
-from bratseval.tables import write_tables
+from bratseval.results.parallel import score_pairs
+from bratseval.results.tables import write_tables
 from made_submissions import AFFINE, CUBE, OTHER, SHAPE, pairs_of, write_prediction, write_reference
 
 HOSTILE = "<script>document.title='owned'</script>"

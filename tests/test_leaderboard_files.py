@@ -14,9 +14,9 @@ from bratseval.challenge import EDITIONS, edition
 from bratseval.errors import InputError
 from bratseval.leaderboard import Leaderboard, findings, read_platform_file, read_scores, table_of
 from bratseval.leaderboard.published import published_beside, published_results
-from bratseval.parallel import score_pairs
+from bratseval.results.parallel import score_pairs
+from bratseval.results.tables import write_tables
 from bratseval.scoring import platform_names
-from bratseval.tables import write_tables
 from made_scores import scores_file
 from made_submissions import CUBE, OTHER, pairs_of, write_prediction, write_reference
 

@@ -10,7 +10,7 @@ import yaml
 
 from bratseval.cli import main
 from bratseval.errors import InputError
-from bratseval.medperf import read_parameters
+from bratseval.results.medperf import read_parameters
 from bratseval.yaml_text import read_flat_yaml, to_yaml
 from made_submissions import CUBE, OTHER, write_prediction, write_reference
 

@@ -14,8 +14,8 @@ import pytest
 from boxes import labels_of
 from bratseval.challenge import edition
 from bratseval.errors import InputError
-from bratseval.parallel import _in_order, score_pairs
-from bratseval.submission import ScoredCase, keep_regions, score_pair
+from bratseval.results.parallel import _in_order, score_pairs
+from bratseval.results.score_files import ScoredCase, keep_regions, score_pair
 from made_submissions import AFFINE, CUBE, SHAPE, pairs_of, write, write_prediction, write_reference
 
 SSA = edition("ssa-2023")

@@ -16,7 +16,7 @@ from bratseval.challenge import Edition
 from bratseval.errors import InputError
 from bratseval.nifti import Grid, Image, read_grid, read_values
 from bratseval.pairing import Paired, find_references, nifti_files, pair_files, platform_id_of
-from bratseval.submission import MAX_AFFINE_DIFFERENCE_MM, spacing_mm
+from bratseval.results.score_files import MAX_AFFINE_DIFFERENCE_MM, spacing_mm
 from bratseval.validation import Verdict, platform_verdict
 
 Rule = Literal[

@@ -33,7 +33,7 @@ from bratseval.challenge import Modality
 from bratseval.errors import InputError
 from bratseval.nifti import Grid, read_labels
 from bratseval.orientation import reorient, reoriented_affine
-from bratseval.tables import write_csv
+from bratseval.results.tables import write_csv
 
 _FORMAT: Final = 1  # of a kept file; another arithmetic gets another number
 

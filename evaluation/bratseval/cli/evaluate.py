@@ -8,7 +8,7 @@ from typing import Final
 
 from bratseval.cli.codes import ENVIRONMENT, OK
 from bratseval.cli.printable import printable
-from bratseval.cli.scoring_run import cores, score_submission
+from bratseval.results.score_submission import cores, score_submission
 
 _VOLUMES: Final = Path("/mlcommons/volumes")  # where MedPerf mounts everything
 _PARAMETERS: Final = (_VOLUMES / "parameters/parameters_file.yaml", _VOLUMES / "parameters/parameters.yaml")
@@ -29,7 +29,7 @@ def _mounted_parameters() -> Path:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from bratseval.medperf import read_parameters, results_yaml, write_results
+    from bratseval.results.medperf import read_parameters, results_yaml, write_results
 
     rules = read_parameters(arguments.parameters_file)
     output: Path = arguments.output_path

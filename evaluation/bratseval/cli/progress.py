@@ -5,8 +5,8 @@ import sys
 from tqdm import tqdm
 
 from bratseval.cli.printable import printable
+from bratseval.results.score_files import ScoredCase
 from bratseval.scoring import platform_names
-from bratseval.submission import ScoredCase
 
 
 class Progress:

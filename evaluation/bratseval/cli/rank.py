@@ -110,7 +110,7 @@ def manner(edition: str, arguments: argparse.Namespace) -> "Manner":
 
 def _write_json(path: Path, rankings: dict[int, "Ranking"]) -> None:
     from bratseval.cli.standings_text import ranking_json
-    from bratseval.tables import without_nan, write_text
+    from bratseval.results.tables import without_nan, write_text
 
     content = [{"table": number, **ranking_json(ranking)} for number, ranking in rankings.items()]
     write_text(path, json.dumps(without_nan(content), indent=1, allow_nan=False) + "\n")

@@ -11,8 +11,8 @@ from bratseval.challenge import MODALITIES, Modality
 from bratseval.cli.codes import ENVIRONMENT, OK
 from bratseval.cli.printable import printable
 from bratseval.cli.rank import add_manner_options, manner
-from bratseval.cli.scoring_run import cores
 from bratseval.errors import InputError
+from bratseval.results.score_submission import cores
 
 if TYPE_CHECKING:
     from bratseval.report.contents import Contents, Submission

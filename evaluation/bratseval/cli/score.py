@@ -12,10 +12,10 @@ from bratseval.challenge import Edition
 from bratseval.cli.codes import ENVIRONMENT, OK, SOME_FAILED, USAGE
 from bratseval.cli.editions import named_edition
 from bratseval.cli.printable import printable
-from bratseval.cli.scoring_run import cores, score_submission
+from bratseval.results.score_submission import cores, score_submission
 
 if TYPE_CHECKING:
-    from bratseval.submission import ScoredCase
+    from bratseval.results.score_files import ScoredCase
 
 
 def add_score(parser: argparse.ArgumentParser) -> None:
@@ -63,8 +63,8 @@ def _score(arguments: argparse.Namespace) -> int:
 
 
 def _score_into(output: Path, arguments: argparse.Namespace, rules: Edition) -> int:
-    from bratseval.submission import keep_regions
-    from bratseval.tables import write_tables
+    from bratseval.results.score_files import keep_regions
+    from bratseval.results.tables import write_tables
 
     only = arguments.only or ()
     cases, unknown = score_submission(
@@ -107,8 +107,8 @@ def _is_writable(folder: Path) -> bool:
 
 def _tell(cases: Sequence["ScoredCase"], unknown: Sequence[str], rules: Edition, output: Path) -> None:
     """The means on stdout; what failed, is odd or was passed over on stderr."""
+    from bratseval.results.summary import column, columns, summary
     from bratseval.scoring import platform_names
-    from bratseval.summary import column, columns, summary
 
     failed = [case.case for case in cases if case.state == "failed"]
     refused = [case.case for case in cases if case.refused]

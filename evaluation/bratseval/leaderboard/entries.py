@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Final
 
 from bratseval.lesionwise import Lesion
-from bratseval.submission import State
+from bratseval.results.score_files import State
 
 # Packages whose version decides about a number: whose rules, what is connected, how far surfaces lie apart.
 EVALUATOR_PACKAGES: Final = ("brats-harness", "connected-components-3d", "surface-distance")

@@ -12,8 +12,8 @@ from bratseval.errors import InputError
 from bratseval.leaderboard.entries import CaseScores, Scores
 from bratseval.leaderboard.findings import storable
 from bratseval.leaderboard.scores_file import MAX_CASES, MAX_NAME
+from bratseval.results.summary import column
 from bratseval.scoring import platform_names
-from bratseval.summary import column
 
 MAX_BYTES: Final = 64 * 1024**2
 # What the platform's tables have below the cases (pandas' describe; brats-parse-metrics since 2026).

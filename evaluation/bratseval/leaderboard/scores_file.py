@@ -11,8 +11,8 @@ from bratseval.errors import InputError
 from bratseval.leaderboard.entries import EVALUATOR_PACKAGES, CaseScores, PlacedLesion, Scores
 from bratseval.leaderboard.findings import Findings, read_findings
 from bratseval.lesionwise import Lesion, Outcome
+from bratseval.results.score_files import Labelling, State
 from bratseval.scoring import platform_names
-from bratseval.submission import Labelling, State
 
 MAX_CASES: Final = 10_000  # the largest test set of BraTS has some 600
 MAX_NAME: Final = 200  # characters of a case's id

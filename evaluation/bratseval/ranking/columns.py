@@ -11,8 +11,8 @@ from bratseval.challenge import Edition
 from bratseval.challenge.ranking import Missing
 from bratseval.errors import InputError
 from bratseval.leaderboard import CaseScores, Scores
+from bratseval.results.summary import column
 from bratseval.scoring import platform_names
-from bratseval.summary import column
 
 Array = NDArray[np.float64]
 _LARGER_IS_BETTER: Final = ("dice", "dsc", "nsd", "f1", "sensitivity", "specificity")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from bratseval.cases import find_cases
 from bratseval.cli.codes import ENVIRONMENT, INVALID_INPUT, OK
-from bratseval.cli.scoring_run import cores
 from bratseval.errors import InputError
+from bratseval.results.score_submission import cores
 
 if TYPE_CHECKING:
     from bratseg.cohort import Cohort

@@ -25,7 +25,7 @@ from bratseval.errors import InputError
 from bratseval.nifti import Grid as VoxelGrid
 from bratseval.nifti import read_grid, read_labels
 from bratseval.orientation import reorient, reorient_back, reoriented_affine
-from bratseval.submission import spacing_mm
+from bratseval.results.score_files import spacing_mm
 
 GRID: Final = Grid()
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.challenge import Edition
+from bratseval.results.score_files import ScoredCase
 from bratseval.scoring import platform_names
-from bratseval.submission import ScoredCase
 
 # Rows below the platform's tables; quartiles are linear, the deviation is that of a sample (pandas' describe).
 SUMMARY_ROWS: Final = ("mean", "std", "25quantile", "median", "75quantile", "n")

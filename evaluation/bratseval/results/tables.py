@@ -15,8 +15,8 @@ import numpy as np
 
 from bratseval.challenge import Edition
 from bratseval.lesionwise import Lesion
-from bratseval.submission import Labelling, ScoredCase
-from bratseval.summary import columns, summary, values
+from bratseval.results.score_files import Labelling, ScoredCase
+from bratseval.results.summary import columns, summary, values
 
 _PACKAGES: Final = ("brats-harness", "numpy", "scipy", "nibabel", "connected-components-3d", "surface-distance")
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run

@@ -9,7 +9,7 @@ from bratseval.challenge import Edition
 from bratseval.errors import InputError
 
 if TYPE_CHECKING:
-    from bratseval.submission import Labelling, ScoredCase
+    from bratseval.results.score_files import Labelling, ScoredCase
 
 
 def score_submission(
@@ -32,7 +32,7 @@ def score_submission(
     from bratseval.archives import open_submission
     from bratseval.cli.progress import Progress
     from bratseval.pairing import find_references, pair_files
-    from bratseval.parallel import score_pairs
+    from bratseval.results.parallel import score_pairs
 
     found = find_references(references, rules)
     strange = [case for case in only if case not in found]

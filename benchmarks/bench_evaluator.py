@@ -35,9 +35,9 @@ Work = Callable[[], object]
 
 def ours(prediction: Path, reference: Path, edition: str, _folder: str) -> Work:
     import bratseval.challenge as challenge
-    from bratseval.archives import Entry
-    from bratseval.pairing import Pair
     from bratseval.results.parallel import score_pairs
+    from bratseval.submission.archive import Entry
+    from bratseval.submission.pairing import Pair
 
     entry = Entry(str(prediction), prediction.name, prediction)
     rules = challenge.edition(edition)

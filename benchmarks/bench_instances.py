@@ -24,9 +24,9 @@ COPIES = 3
 OURS = """
 import sys, time
 from pathlib import Path
-from bratseval.archives import Entry
+from bratseval.submission.archive import Entry
 from bratseval.challenge import edition
-from bratseval.pairing import Pair
+from bratseval.submission.pairing import Pair
 from bratseval.results.score_files import score_pair
 prediction, reference = map(Path, sys.argv[1:3])
 pair = Pair("pair", reference, (Entry(str(prediction), prediction.name, prediction),))

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boxes import labels_of
-from bratseval.archives import open_submission
 from bratseval.challenge import edition
 from bratseval.nifti import grid_of, write_labels
-from bratseval.pairing import Pair, find_references, pair_files
+from bratseval.submission.archive import open_submission
+from bratseval.submission.pairing import Pair, find_references, pair_files
 
 SHAPE = (40, 24, 20)
 AFFINE = np.array([[-1.0, 0, 0, 0], [0, -1, 0, 239], [0, 0, 1, 0], [0, 0, 0, 1]])

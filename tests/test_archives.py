@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-import bratseval.unpacking
-from bratseval.archives import Entry, open_submission
+import bratseval.submission.unpacking
 from bratseval.errors import InputError
+from bratseval.submission.archive import Entry, open_submission
 
 NAMES = ("00001-000.nii.gz", "sub/00002-000.nii.gz", "sub/deeper/00003-000.nii.gz")
 
@@ -152,7 +152,7 @@ def test_links_out_of_a_folder_are_refused_and_those_within_are_read(tmp_path: P
 
 
 def test_a_file_that_unpacks_beyond_the_cap_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bratseval.unpacking, "MAX_ENTRY_BYTES", 2 * 1024**2)
+    monkeypatch.setattr(bratseval.submission.unpacking, "MAX_ENTRY_BYTES", 2 * 1024**2)
     for path, pack in ((tmp_path / "bomb.zip", _bomb_zip), (tmp_path / "bomb.tar.gz", _bomb_tar)):
         pack(path, 3 * 1024**2)
         found = by_place(path)
@@ -176,7 +176,7 @@ def _bomb_tar(path: Path, size: int) -> None:
 
 
 def test_a_tar_that_unpacks_beyond_the_cap_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bratseval.archives.MAX_UNPACKED_BYTES", 1024**2)
+    monkeypatch.setattr("bratseval.submission.archive.MAX_UNPACKED_BYTES", 1024**2)
     _bomb_tar(tmp_path / "bomb.tar.gz", 3 * 1024**2)
     with pytest.raises(InputError, match="unpacks to more than 1048576 bytes"):
         by_place(tmp_path / "bomb.tar.gz")
@@ -184,8 +184,8 @@ def test_a_tar_that_unpacks_beyond_the_cap_is_refused(tmp_path: Path, monkeypatc
 
 @MAKERS
 def test_too_many_files_are_refused(tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bratseval.unpacking.MAX_ENTRIES", 2)
-    monkeypatch.setattr("bratseval.archives.MAX_ENTRIES", 2)
+    monkeypatch.setattr("bratseval.submission.unpacking.MAX_ENTRIES", 2)
+    monkeypatch.setattr("bratseval.submission.archive.MAX_ENTRIES", 2)
     with pytest.raises(InputError, match="holds more than 2 files"):
         by_place(make(tmp_path, *NAMES))
 

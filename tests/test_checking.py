@@ -14,10 +14,10 @@ import pytest
 
 from boxes import labels_of
 from bratseval.challenge import edition
-from bratseval.checking import Checked, check_submission
 from bratseval.cli import main
 from bratseval.errors import InputError
 from bratseval.nifti import grid_of, write_image
+from bratseval.submission.check import Checked, check_submission
 from made_submissions import AFFINE, CUBE, SHAPE, write, write_prediction
 
 SSA = edition("ssa-2023")

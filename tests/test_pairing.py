@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from bratseval.archives import open_submission
 from bratseval.challenge import edition
 from bratseval.errors import InputError
-from bratseval.pairing import find_references, pair_files
+from bratseval.submission.archive import open_submission
+from bratseval.submission.pairing import find_references, pair_files
 
 SSA = edition("ssa-2023")
 

@@ -13,7 +13,7 @@ from bratseval.cli.editions import named_edition
 from bratseval.cli.printable import printable
 
 if TYPE_CHECKING:
-    from bratseval.checking import Checked
+    from bratseval.submission.check import Checked
 
 
 def add_check(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +25,7 @@ def add_check(parser: argparse.ArgumentParser) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from bratseval.checking import check_submission
+    from bratseval.submission.check import check_submission
 
     try:
         checked = check_submission(arguments.predictions, arguments.cases, arguments.edition)

@@ -13,8 +13,8 @@ from bratseval.challenge import MODALITIES, Modality
 from bratseval.errors import InputError
 from bratseval.leaderboard.entries import CaseScores
 from bratseval.nifti import Image, read_image, read_labels
-from bratseval.pairing import find_references
 from bratseval.report.contents import Contents
+from bratseval.submission.pairing import find_references
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import numpy as np
 
 from bratseval.challenge import Edition
 from bratseval.errors import InputError
-from bratseval.pairing import Pair
 from bratseval.results.score_files import Labelling, ScoredCase, score_pair
+from bratseval.submission.pairing import Pair
 
 _CASES_WORTH_A_PROCESS: Final = 8  # a fresh process takes as long to start as so many cases to score
 _LARGEST_BLOCK_KEPT: Final = 31 * 1024**2  # bytes; glibc looks at blocks below 32 MiB

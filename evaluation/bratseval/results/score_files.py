@@ -14,9 +14,9 @@ from bratseval.challenge import Edition
 from bratseval.errors import InputError
 from bratseval.metrics import Spacing
 from bratseval.nifti import Grid, Image, read_labels, read_values
-from bratseval.pairing import Pair
 from bratseval.refusals import refusal
 from bratseval.scoring import CaseScore, score_case, worst_score
+from bratseval.submission.pairing import Pair
 
 MAX_AFFINE_DIFFERENCE_MM: Final = 1e-3  # more is told; the official code of 2023 never looks
 _MAX_VALUES_TOLD: Final = 5

@@ -29,10 +29,10 @@ def score_submission(
         InputError: a folder, an archive or a reference can't be read, or a case of `only` is not there.
         OSError: the disk or a process fails.
     """
-    from bratseval.archives import open_submission
     from bratseval.cli.progress import Progress
-    from bratseval.pairing import find_references, pair_files
     from bratseval.results.parallel import score_pairs
+    from bratseval.submission.archive import open_submission
+    from bratseval.submission.pairing import find_references, pair_files
 
     found = find_references(references, rules)
     strange = [case for case in only if case not in found]

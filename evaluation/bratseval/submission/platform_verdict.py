@@ -14,9 +14,9 @@ from typing import Final, Literal, cast
 import nibabel as nib
 import numpy as np
 
-from bratseval.archives import NIFTI_END, Entry
 from bratseval.challenge import Edition, Geometry
-from bratseval.pairing import platform_id_of
+from bratseval.submission.archive import NIFTI_END, Entry
+from bratseval.submission.pairing import platform_id_of
 
 _MAX_CHARACTERS: Final = 500  # of an e-mail; the rest is cut off
 _NO_FILES: Final = "Submission must be a tarball or zipped archive containing at least one NIfTI file."

@@ -23,7 +23,7 @@ from typing import IO, Final
 
 from bratseval.errors import InputError
 from bratseval.streams import open_regular
-from bratseval.unpacking import MAX_ENTRIES, MAX_UNPACKED_BYTES, Room, bounded
+from bratseval.submission.unpacking import MAX_ENTRIES, MAX_UNPACKED_BYTES, Room, bounded
 
 NIFTI_END: Final = ".nii.gz"
 # Files that start so, and whatever lies in an .idea folder, are passed over (_is_hidden of the platform)

@@ -11,13 +11,13 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseval.archives import NIFTI_END, Entry, open_submission
 from bratseval.challenge import Edition
 from bratseval.errors import InputError
 from bratseval.nifti import Grid, Image, read_grid, read_values
-from bratseval.pairing import Paired, find_references, nifti_files, pair_files, platform_id_of
 from bratseval.results.score_files import MAX_AFFINE_DIFFERENCE_MM, spacing_mm
-from bratseval.validation import Verdict, platform_verdict
+from bratseval.submission.archive import NIFTI_END, Entry, open_submission
+from bratseval.submission.pairing import Paired, find_references, nifti_files, pair_files, platform_id_of
+from bratseval.submission.platform_verdict import Verdict, platform_verdict
 
 Rule = Literal[
     "archive", "file", "link", "name", "unknown case", "missing", "duplicate", "sub-folder", "unreadable", "dimensions",

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bratseval.archives import NIFTI_END, Entry
 from bratseval.challenge import Edition
 from bratseval.errors import InputError
+from bratseval.submission.archive import NIFTI_END, Entry
 
 _USUAL_END: Final = "[-_]seg"  # of a reference's name, taken beside the edition's own
 

@@ -19,9 +19,9 @@ from bratseg.config import read_config
 from bratseg.loading import load_ensemble
 from bratseg.phantoms import make_phantom, write_phantom
 from bratseg.pipeline import Ensemble, read_case, segment
-from bratseval.cases import Case, case_of_files, find_cases
 from bratseval.challenge import EDITIONS, REGIONS
-from bratseval.nifti import read_labels
+from bratseval.files.cases import Case, case_of_files, find_cases
+from bratseval.files.nifti import read_labels
 from bratseval.scoring import CaseScore, score_case
 
 FIRST_SEED = 700_000  # the trainings begin at 1 000 000

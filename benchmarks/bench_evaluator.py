@@ -270,7 +270,7 @@ def made_pair(folder: Path) -> Sequence[Path]:
     """Two overlapping tumours of BraTS's size and volume on its grid: balls with rough borders, shifted by a voxel."""
     import numpy as np
 
-    from bratseval.nifti import grid_of, write_labels
+    from bratseval.files.nifti import grid_of, write_labels
 
     grid = grid_of(SIZE, np.array([[-1.0, 0, 0, 0], [0, -1, 0, 239], [0, 0, 1, 0], [0, 0, 0, 1]]))
     x, y, z = np.meshgrid(*(np.arange(side, dtype=np.float32) for side in SIZE), indexing="ij", sparse=True)

@@ -17,8 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from bratseval.cases import find_cases
 from bratseval.challenge import MODALITIES
+from bratseval.files.cases import find_cases
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 PATCH = (64, 64, 64)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bratseval.nifti import grid_of, write_labels
+from bratseval.files.nifti import grid_of, write_labels
 
 COPIES = 3
 OURS = """

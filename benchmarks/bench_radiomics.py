@@ -19,17 +19,17 @@ from pathlib import Path
 import yaml
 
 from bratseg.radiomics import FEATURE_NAMES, PRESETS, Preset
-from bratseval.cases import Case, find_cases
 from bratseval.challenge import MODALITIES
+from bratseval.files.cases import Case, find_cases
+from bratseval.files.nifti import read_labels, write_labels
 from bratseval.lesions import components_of
-from bratseval.nifti import read_labels, write_labels
 
 OURS = """
 import json, sys, time
 from pathlib import Path
 from bratseg.radiomics import PRESETS
 from bratseg.radiomics_table import Segmented, measure_cases
-from bratseval.cases import find_cases
+from bratseval.files.cases import find_cases
 case = find_cases(Path(sys.argv[1])).cases[0]
 start = time.process_time()
 (found,) = measure_cases([Segmented(case, Path(sys.argv[2]))], PRESETS[sys.argv[3]])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bratseval.challenge import MODALITIES
-from bratseval.nifti import Grid, grid_of, write_image
+from bratseval.files.nifti import Grid, grid_of, write_image
 from made_submissions import AFFINE
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseval.nifti import Grid, grid_of
+from bratseval.files.nifti import Grid, grid_of
 
 RECORDED = Path(__file__).parent / "golden" / "brats_evaluation_2026.json"
 # The bundled configuration behind each edition.

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from bratseval.challenge import MODALITIES, edition
-from bratseval.nifti import grid_of, write_image
+from bratseval.files.nifti import grid_of, write_image
 from bratseval.results.parallel import score_pairs
 from bratseval.results.tables import write_tables
 from made_submissions import AFFINE, CUBE, OTHER, SHAPE, pairs_of, write_prediction, write_reference

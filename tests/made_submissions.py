@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from boxes import labels_of
 from bratseval.challenge import edition
-from bratseval.nifti import grid_of, write_labels
+from bratseval.files.nifti import grid_of, write_labels
 from bratseval.submission.archive import open_submission
 from bratseval.submission.pairing import Pair, find_references, pair_files
 

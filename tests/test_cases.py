@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bratseval.cases import case_of_files, find_cases
 from bratseval.challenge import MODALITIES
 from bratseval.errors import InputError
+from bratseval.files.cases import case_of_files, find_cases
 
 
 def touch(folder: Path, *names: str) -> Path:

@@ -16,7 +16,7 @@ from boxes import labels_of
 from bratseval.challenge import edition
 from bratseval.cli import main
 from bratseval.errors import InputError
-from bratseval.nifti import grid_of, write_image
+from bratseval.files.nifti import grid_of, write_image
 from bratseval.submission.check import Checked, check_submission
 from made_submissions import AFFINE, CUBE, SHAPE, write, write_prediction
 

@@ -11,7 +11,7 @@ import pytest
 from bratseg.cli import main
 from bratseg.cli.folds import read_patients
 from bratseval.errors import InputError
-from bratseval.nifti import grid_of, read_image, write_image, write_labels
+from bratseval.files.nifti import grid_of, read_image, write_image, write_labels
 from made_submissions import AFFINE
 
 pytest.importorskip("radiomics", reason="pyradiomics is not installed")

@@ -12,7 +12,8 @@ import pytest
 
 from bratseval.challenge import EDITIONS, edition
 from bratseval.errors import InputError
-from bratseval.leaderboard import Leaderboard, findings, read_platform_file, read_scores, table_of
+from bratseval.files import strict_json as findings
+from bratseval.leaderboard import Leaderboard, read_platform_file, read_scores, table_of
 from bratseval.leaderboard.published import published_beside, published_results
 from bratseval.results.parallel import score_pairs
 from bratseval.results.tables import write_tables

@@ -20,7 +20,7 @@ from bratseg.models.torch_engine import load_member
 from bratseg.preprocessing import preprocess, restore, to_probabilities
 from bratseg.weights import read_weights
 from bratseval.errors import InputError
-from bratseval.nifti import read_image
+from bratseval.files.nifti import read_image
 from foreign_models import dataset, plans, write_checkpoint
 from official_mednext import SIZES, State, official_forward, official_state
 

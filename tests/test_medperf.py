@@ -10,8 +10,8 @@ import yaml
 
 from bratseval.cli import main
 from bratseval.errors import InputError
+from bratseval.files.yaml_text import read_flat_yaml, to_yaml
 from bratseval.results.medperf import read_parameters
-from bratseval.yaml_text import read_flat_yaml, to_yaml
 from made_submissions import CUBE, OTHER, write_prediction, write_reference
 
 

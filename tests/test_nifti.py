@@ -12,7 +12,15 @@ import numpy as np
 import pytest
 
 from bratseval.errors import InputError
-from bratseval.nifti import grid_of, read_grid, read_image, read_labels, remove_partial_files, write_image, write_labels
+from bratseval.files.nifti import (
+    grid_of,
+    read_grid,
+    read_image,
+    read_labels,
+    remove_partial_files,
+    write_image,
+    write_labels,
+)
 
 AFFINE = np.diag([-1.0, -2.0, 3.0, 1.0])
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bratseg.ensemble import paint
-from bratseval.nifti import read_image
+from bratseval.files.nifti import read_image
 from foreign_models import dataset, plans, write_folder
 from upstream_predictor import made_images, ours, upstream
 

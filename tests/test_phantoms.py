@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from bratseg.phantoms import Phantom, make_phantom, write_phantom
-from bratseval.cases import find_cases
 from bratseval.challenge import ED, ET, MODALITIES, NCR
-from bratseval.nifti import read_image, read_labels
+from bratseval.files.cases import find_cases
+from bratseval.files.nifti import read_image, read_labels
 
 COARSE = {"shape": (41, 51, 39), "spacing_mm": (4.0, 4.0, 4.0)}  # the same brains, in a 64th of the time
 

@@ -22,10 +22,10 @@ from bratseg.radiomics import NoFeatures
 from bratseg.run import run_cases, write_report
 from bratseg.thresholds import Fill, Mode, Redefinition, Thresholds
 from bratseg.weights import add_member, list_file, read_manifest, write_manifest
-from bratseval.cases import find_cases
 from bratseval.challenge import ED, ET, MODALITIES, NCR
 from bratseval.errors import InputError
-from bratseval.nifti import read_image, read_labels, write_image
+from bratseval.files.cases import find_cases
+from bratseval.files.nifti import read_image, read_labels, write_image
 from made_clusters import NOTHING, thresholds, volume_clusters
 from made_members import Bright, description
 

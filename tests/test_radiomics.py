@@ -25,8 +25,8 @@ from bratseg.radiomics import (
     extract_features,
 )
 from bratseg.radiomics_table import Segmented, measure_cases
-from bratseval.cases import find_cases
 from bratseval.challenge import MODALITIES, Modality
+from bratseval.files.cases import find_cases
 
 pytest.importorskip("radiomics", reason="pyradiomics is not installed")
 

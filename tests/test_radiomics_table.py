@@ -11,10 +11,10 @@ import pytest
 import bratseg.radiomics_table
 from bratseg.radiomics import FEATURE_NAMES, PRESETS, extract_features
 from bratseg.radiomics_table import Measured, Segmented, measure_cases, rows_of, write_features
-from bratseval.cases import find_cases
 from bratseval.challenge import MODALITIES
 from bratseval.errors import InputError
-from bratseval.nifti import Grid, grid_of, read_image, write_image, write_labels
+from bratseval.files.cases import find_cases
+from bratseval.files.nifti import Grid, grid_of, read_image, write_image, write_labels
 from made_submissions import AFFINE
 
 pytest.importorskip("radiomics", reason="pyradiomics is not installed")

@@ -8,7 +8,7 @@ import pytest
 
 from boxes import labels_of
 from bratseval.challenge import edition
-from bratseval.nifti import Grid, grid_of
+from bratseval.files.nifti import Grid, grid_of
 from bratseval.refusals import refusal
 
 SHAPE = (10, 9, 8)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bratseval.cli import main
-from bratseval.nifti import read_labels, write_labels
+from bratseval.files.nifti import read_labels, write_labels
 from made_reports import CASES, HOSTILE, write_submissions
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import pytest
 import bratseg.run
 from bratseg.pipeline import Ensemble
 from bratseg.run import CaseResult, Settings, run_cases, write_report
-from bratseval.cases import find_cases
-from bratseval.nifti import grid_of, read_image, read_labels, write_image
+from bratseval.files.cases import find_cases
+from bratseval.files.nifti import grid_of, read_image, read_labels, write_image
 from made_members import Bright, description
 
 SETTINGS = Settings("made", "0" * 64, mirroring=False, tile_step=0.5, postprocess=True, device="cpu")

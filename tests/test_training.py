@@ -21,7 +21,7 @@ from bratseg.training.layout import Layout
 from bratseg.training.running import child_environment
 from bratseg.training.stages import stages_of
 from bratseg.weights import read_manifest, read_weights
-from bratseval.cases import find_cases
+from bratseval.files.cases import find_cases
 from campaign_text import TINY
 
 SHAPE, SPACING = (33, 41, 31), (5.0, 5.0, 5.0)

@@ -16,8 +16,8 @@ from bratseg.tuning.nodes import nodes_of
 from bratseg.tuning.search import CaseTable, score_grid
 from bratseg.tuning.states import states_of
 from bratseval.challenge import EDITIONS
+from bratseval.files.nifti import read_labels
 from bratseval.lesionwise import LESION_DICE, LESION_HD95
-from bratseval.nifti import read_labels
 from bratseval.scoring import score_case
 
 Labels = NDArray[np.uint8]

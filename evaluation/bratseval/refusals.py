@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.challenge import Edition
-from bratseval.nifti import Grid
+from bratseval.files.nifti import Grid
 
 # panoptica 2.1.7 adds up the signed differences of an origin (or direction) and refuses more than this.
 MAX_SIGNED_SUM: Final = 1e-5

@@ -15,7 +15,6 @@ from typing import Final, get_args
 import numpy as np
 
 from bratseg.models.description import choice_of
-from bratseg.models.fields import Fields, read_json
 from bratseg.projection import (
     Components,
     Numbers,
@@ -30,6 +29,7 @@ from bratseg.projection import (
 from bratseg.radiomics import EXTRACTOR, FEATURE_NAMES, PRESETS, Preset
 from bratseg.thresholds import Fill, Mode, Thresholds, read_thresholds
 from bratseval.errors import InputError
+from bratseval.files.json_fields import Fields, read_json
 
 FORMAT: Final = 1
 _HASH: Final = "sha256"

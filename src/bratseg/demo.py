@@ -13,11 +13,11 @@ from bratseg.loading import load_ensemble
 from bratseg.phantoms import make_phantom, write_phantom
 from bratseg.pipeline import ORIENTATION, read_case
 from bratseg.run import CaseResult, run_cases, write_report
-from bratseval.cases import Case, find_cases
 from bratseval.challenge import EDITIONS
 from bratseval.errors import InputError
-from bratseval.nifti import read_labels
-from bratseval.orientation import reorient
+from bratseval.files.cases import Case, find_cases
+from bratseval.files.nifti import read_labels
+from bratseval.files.orientation import reorient
 from bratseval.report.picture import draw_case
 from bratseval.scoring import CaseScore, score_case
 

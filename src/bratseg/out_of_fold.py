@@ -13,12 +13,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseg.models.fields import read_json
 from bratseg.models.member import Member, OutOfDeviceMemory, Outputs
 from bratseg.pipeline import answer, hash_case, read_case
 from bratseg.weights import DESCRIPTION, Entry, Weights
-from bratseval.cases import Case
 from bratseval.errors import InputError
+from bratseval.files.cases import Case
+from bratseval.files.json_fields import read_json
 
 FOLDER: Final = "out_of_fold"
 FORMAT: Final = 1

@@ -13,11 +13,11 @@ from bratseg.ensemble import common_outputs, paint, to_common
 from bratseg.inference import sliding_window
 from bratseg.models.member import Member, OutOfDeviceMemory, Outputs, Preprocessing
 from bratseg.preprocessing import Prepared, preprocess, restore, to_probabilities
-from bratseval.cases import Case
 from bratseval.challenge import MODALITIES, Modality
 from bratseval.errors import InputError
-from bratseval.nifti import Grid, Image, read_image
-from bratseval.orientation import reorient, reorient_back, reoriented_affine
+from bratseval.files.cases import Case
+from bratseval.files.nifti import Grid, Image, read_image
+from bratseval.files.orientation import reorient, reorient_back, reoriented_affine
 
 if TYPE_CHECKING:
     from bratseg.clusters import Clusters

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseg.models.fields import Fields
+from bratseval.files.json_fields import Fields
 
 Numbers = NDArray[np.float64]
 

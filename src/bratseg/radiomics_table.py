@@ -28,11 +28,11 @@ from bratseg.radiomics import (
     extract_features,
     load_extractor,
 )
-from bratseval.cases import Case
 from bratseval.challenge import Modality
 from bratseval.errors import InputError
-from bratseval.nifti import Grid, read_labels
-from bratseval.orientation import reorient, reoriented_affine
+from bratseval.files.cases import Case
+from bratseval.files.nifti import Grid, read_labels
+from bratseval.files.orientation import reorient, reoriented_affine
 from bratseval.results.tables import write_csv
 
 _FORMAT: Final = 1  # of a kept file; another arithmetic gets another number

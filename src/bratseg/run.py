@@ -17,10 +17,10 @@ import numpy as np
 
 from bratseg.models.member import OutOfDeviceMemory
 from bratseg.pipeline import Ensemble, Volume, hash_case, read_case, segment
-from bratseval.cases import Case, Found
 from bratseval.errors import InputError
-from bratseval.header import DESCRIPTION
-from bratseval.nifti import read_grid, read_labels, remove_partial_files, write_labels
+from bratseval.files.cases import Case, Found
+from bratseval.files.nifti import read_grid, read_labels, remove_partial_files, write_labels
+from bratseval.files.nifti_header import DESCRIPTION
 
 State = Literal["ok", "degraded", "skipped", "invalid_input", "failed"]
 # What a single case can raise for reasons of its own; a defect shows as `failed` with its type, never as a result.

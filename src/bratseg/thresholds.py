@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from bratseg.models.fields import Fields
 from bratseval.challenge import LABEL_NAMES, REGIONS
+from bratseval.files.json_fields import Fields
 
 Mode = Literal["labels", "regions"]
 Fill = Literal["background", "surrounding"]

@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from bratseg.models.description import read_description
-from bratseg.models.fields import Fields
 from bratseg.models.member import MemberDescription
 from bratseval.errors import InputError
+from bratseval.files.json_fields import Fields
 
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.toml"

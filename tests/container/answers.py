@@ -5,8 +5,8 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from bratseval.cases import find_cases
-from bratseval.nifti import read_labels
+from bratseval.files.cases import find_cases
+from bratseval.files.nifti import read_labels
 
 
 def names(folder: Path) -> list[str]:

@@ -12,7 +12,7 @@ import yaml
 from answers import assert_answered, assert_on_grid_of, names
 from running import LONGEST_SECONDS, ROOT, docker_run
 
-from bratseval.cases import find_cases
+from bratseval.files.cases import find_cases
 
 # brats 0.1.14, data/meta/africa.yml: algorithms that it allows on a CPU; each year's way of calling a container.
 BRATS_2025 = ("BraTS25_1", "brainles/brats25_ssa_spark_neuro:latest")

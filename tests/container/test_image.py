@@ -14,7 +14,7 @@ import pytest
 from answers import assert_answered, names
 from running import ROOT, docker_run
 
-from bratseval.cases import find_cases
+from bratseval.files.cases import find_cases
 
 MB = 1000**2
 LOCKED = [

@@ -9,8 +9,8 @@ from typing import Final
 
 from bratseval.challenge import EDITIONS, Edition
 from bratseval.errors import InputError
+from bratseval.files.strict_json import storable
 from bratseval.leaderboard.entries import CaseScores, Scores
-from bratseval.leaderboard.findings import storable
 from bratseval.leaderboard.scores_file import MAX_CASES, MAX_NAME
 from bratseval.results.summary import column
 from bratseval.scoring import platform_names

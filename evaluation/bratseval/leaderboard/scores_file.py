@@ -8,8 +8,8 @@ from typing import Final, get_args
 
 from bratseval.challenge import EDITIONS, Edition
 from bratseval.errors import InputError
+from bratseval.files.strict_json import Findings, read_findings
 from bratseval.leaderboard.entries import EVALUATOR_PACKAGES, CaseScores, PlacedLesion, Scores
-from bratseval.leaderboard.findings import Findings, read_findings
 from bratseval.lesionwise import Lesion, Outcome
 from bratseval.results.score_files import Labelling, State
 from bratseval.scoring import platform_names

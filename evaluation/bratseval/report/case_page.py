@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.errors import InputError
-from bratseval.orientation import reorient
+from bratseval.files.orientation import reorient
 from bratseval.report.contents import Contents, lesion_rows, measures_of, number
 from bratseval.report.images import CaseFiles, CaseVolumes, read_volumes
 from bratseval.report.mosaics import colour_of, rgb, slices_through, strip

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseval.cases import find_cases
 from bratseval.challenge import MODALITIES, Modality
 from bratseval.errors import InputError
+from bratseval.files.cases import find_cases
+from bratseval.files.nifti import Image, read_image, read_labels
 from bratseval.leaderboard.entries import CaseScores
-from bratseval.nifti import Image, read_image, read_labels
 from bratseval.report.contents import Contents
 from bratseval.submission.pairing import find_references
 

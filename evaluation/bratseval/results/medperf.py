@@ -13,8 +13,8 @@ import numpy as np
 
 from bratseval.challenge import EDITIONS, Edition, edition
 from bratseval.errors import InputError
+from bratseval.files.yaml_text import read_flat_yaml, to_yaml
 from bratseval.results.score_files import ScoredCase
-from bratseval.yaml_text import read_flat_yaml, to_yaml
 
 _KEYS: Final = ("challenge", "edition")
 

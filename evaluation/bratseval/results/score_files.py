@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from bratseval.challenge import Edition
 from bratseval.errors import InputError
+from bratseval.files.nifti import Grid, Image, read_labels, read_values
 from bratseval.metrics import Spacing
-from bratseval.nifti import Grid, Image, read_labels, read_values
 from bratseval.refusals import refusal
 from bratseval.scoring import CaseScore, score_case, worst_score
 from bratseval.submission.pairing import Pair

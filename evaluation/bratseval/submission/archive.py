@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
 from bratseval.errors import InputError
-from bratseval.streams import open_regular
+from bratseval.files.gzip_stream import open_regular
 from bratseval.submission.unpacking import MAX_ENTRIES, MAX_UNPACKED_BYTES, Room, bounded
 
 NIFTI_END: Final = ".nii.gz"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bratseval.challenge import Edition
 from bratseval.errors import InputError
-from bratseval.nifti import Grid, Image, read_grid, read_values
+from bratseval.files.nifti import Grid, Image, read_grid, read_values
 from bratseval.results.score_files import MAX_AFFINE_DIFFERENCE_MM, spacing_mm
 from bratseval.submission.archive import NIFTI_END, Entry, open_submission
 from bratseval.submission.pairing import Paired, find_references, nifti_files, pair_files, platform_id_of

@@ -14,10 +14,10 @@ from bratseg.loading import load_ensemble
 from bratseg.run import run_cases
 from bratseg.training.campaign import Domain
 from bratseg.training.packing import pack
-from bratseval.cases import Found, find_cases
 from bratseval.challenge import EDITIONS
+from bratseval.files.cases import Found, find_cases
+from bratseval.files.nifti import read_labels
 from bratseval.lesionwise import LESION_DICE
-from bratseval.nifti import read_labels
 from bratseval.scoring import score_case
 
 EDITION: Final = "ssa-2024"

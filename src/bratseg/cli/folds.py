@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bratseval.cases import find_cases
 from bratseval.cli.codes import ENVIRONMENT, INVALID_INPUT, OK
 from bratseval.errors import InputError
+from bratseval.files.cases import find_cases
 from bratseval.results.score_submission import cores
 
 if TYPE_CHECKING:

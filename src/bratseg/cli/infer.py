@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bratseval.cases import Found, case_of_files, find_cases
 from bratseval.cli.codes import ENVIRONMENT, INVALID_INPUT, OK, SOME_FAILED, USAGE
 from bratseval.errors import InputError
+from bratseval.files.cases import Found, case_of_files, find_cases
 
 if TYPE_CHECKING:
     from bratseg.run import CaseResult

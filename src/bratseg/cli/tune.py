@@ -38,8 +38,8 @@ def _tune(arguments: argparse.Namespace) -> int:
     from bratseg.tuning.record import write_tuning
     from bratseg.tuning.run import tune
     from bratseg.weights import read_weights
-    from bratseval.cases import find_cases
     from bratseval.challenge import edition
+    from bratseval.files.cases import find_cases
 
     rules = Rules(edition(arguments.edition), arguments.objective, arguments.mode, arguments.fill, arguments.preset)
     if not rules.edition.family.startswith("lesionwise"):

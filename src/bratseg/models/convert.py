@@ -22,7 +22,6 @@ from torch.torch_version import TorchVersion
 
 from bratseg.models.checkpoint import Found, find_weights
 from bratseg.models.description import read_description, write_description
-from bratseg.models.fields import read_json
 from bratseg.models.geometry import read_geometry
 from bratseg.models.meanings import LabelMap, meaning_of, modalities_of
 from bratseg.models.mednext_keys import topology_of
@@ -32,6 +31,7 @@ from bratseg.models.nnunet_plans import architecture_of, recipe_of, resolve_conf
 from bratseg.weights import DESCRIPTION, add_member
 from bratseval.challenge import Modality
 from bratseval.errors import InputError
+from bratseval.files.json_fields import read_json
 
 # Older ones let crafted files run code even under weights_only (CVE-2025-32434, CVE-2026-24747).
 SAFE_TORCH: Final = "2.10"

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final, Literal, TypeVar, get_args
 
-from bratseg.models.fields import Fields, read_json
 from bratseg.models.member import (
     FoldMean,
     Intensities,
@@ -20,6 +19,7 @@ from bratseg.models.member import (
     Scheme,
 )
 from bratseval.challenge import LABEL_NAMES, MODALITIES, Modality
+from bratseval.files.json_fields import Fields, read_json
 
 FORMAT: Final = 1
 _Choice = TypeVar("_Choice", bound=str)

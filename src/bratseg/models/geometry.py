@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Final, get_args
 
 from bratseg.models.description import choice_of, read_inputs, read_outputs, read_recipe
-from bratseg.models.fields import Fields, read_json
 from bratseg.models.member import FoldMean, Normalization, Outputs, Preprocessing, Resampling
 from bratseval.challenge import Modality
+from bratseval.files.json_fields import Fields, read_json
 
 # nnU-Net v1 for BraTS, which the official MedNeXt package builds on.
 _V1_RECIPE: Final = Preprocessing(

@@ -24,7 +24,7 @@ from bratseg.tuning.grid import NOTHING, Grid
 from bratseg.tuning.search import score_grid
 from bratseg.weights import CLUSTERS, list_file, read_manifest, write_manifest
 from bratseval.challenge import EDITIONS, Edition
-from bratseval.nifti import grid_of
+from bratseval.files.nifti import grid_of
 
 FIRST_SEED: Final = 1_500_000  # beyond those that networks are trained on; tests and demonstrations stay below them
 EDITION: Final = "ssa-2023"  # whose lesion-wise Dice the thresholds are to raise

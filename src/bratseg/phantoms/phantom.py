@@ -13,8 +13,8 @@ from bratseg.phantoms.appearance import photograph
 from bratseg.phantoms.fields import REACH_MM, Frame
 from bratseg.phantoms.tumour import displaced, grow, plan_lesions
 from bratseval.challenge import MODALITIES, Modality
-from bratseval.nifti import grid_of, write_image, write_labels
-from bratseval.orientation import reorient, reoriented_affine
+from bratseval.files.nifti import grid_of, write_image, write_labels
+from bratseval.files.orientation import reorient, reoriented_affine
 
 SHAPE: Final = (240, 240, 155)  # BraTS space: SRI24's box, 1 mm
 _BRAIN_MM: Final = ((-78.0, 78.0), (-98.0, 98.0), (-72.0, 76.0))  # where a brain may lie around its centre

@@ -7,9 +7,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Final, Literal
 
-from bratseg.models.fields import Fields
 from bratseg.models.member import MedNeXtArchitecture, Network
 from bratseval.errors import InputError
+from bratseval.files.json_fields import Fields
 
 FORMAT: Final = 1
 Domain = Literal["pretrain", "finetune"]

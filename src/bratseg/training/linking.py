@@ -9,10 +9,10 @@ from bratseg.pipeline import MAX_AFFINE_DIFFERENCE_MM
 from bratseg.training.campaign import Domain
 from bratseg.training.layout import Layout
 from bratseg.training.records import sha256_of, write_json
-from bratseval.cases import Case, find_cases
 from bratseval.challenge import LABEL_NAMES, MODALITIES
 from bratseval.errors import InputError
-from bratseval.nifti import Grid, read_grid, read_labels
+from bratseval.files.cases import Case, find_cases
+from bratseval.files.nifti import Grid, read_grid, read_labels
 
 # WT, TC, ET of BraTS's own labels; a region's order is the label painted for it: ED, NCR, ET.
 REGIONS: Final[Mapping[str, object]] = {"background": 0, "WT": [1, 2, 3], "TC": [1, 3], "ET": [3]}

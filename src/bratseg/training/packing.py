@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Final
 
 from bratseg.models.convert import convert_model_folder
-from bratseg.models.fields import read_json
 from bratseg.models.member import Network
 from bratseg.training.campaign import Campaign, Domain, read_campaign
 from bratseg.training.layout import FINAL, HISTORY, Layout
 from bratseg.training.records import sha256_of, write_json
 from bratseg.weights import CLUSTERS, list_file, read_manifest, read_weights, write_manifest
 from bratseval.errors import InputError
+from bratseval.files.json_fields import read_json
 
 PROVENANCE: Final = "provenance.json"
 TUNING: Final = "tuning.json"

@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from bratseg.models.fields import read_json
 from bratseg.training.campaign import Campaign, read_campaign
 from bratseg.training.layout import Layout
 from bratseg.training.records import write_text
 from bratseg.training.stages import Stage, chosen, stages_of
 from bratseval.errors import InputError
+from bratseval.files.json_fields import read_json
 
 _GRACE_S: Final = 10.0  # between asking a child to end and ending it
 _TAIL: Final = 12  # lines of a failed stage's log in the message

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bratseg.models.fields import read_json
 from bratseg.training.campaign import Campaign, Domain
 from bratseg.training.layout import Layout
 from bratseg.training.records import write_json
 from bratseval.errors import InputError
+from bratseval.files.json_fields import read_json
 
 
 def place_splits(campaign: Campaign, layout: Layout, domain: Domain) -> None:

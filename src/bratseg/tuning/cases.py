@@ -19,12 +19,12 @@ from bratseg.thresholds import Fill, Mode
 from bratseg.tuning.grid import Grid
 from bratseg.tuning.search import CaseTable, Objective, score_grid
 from bratseg.tuning.shares import Shares, mix, score_shares
-from bratseval.cases import Case
 from bratseval.challenge import Edition
 from bratseval.errors import InputError
-from bratseval.nifti import Grid as VoxelGrid
-from bratseval.nifti import read_grid, read_labels
-from bratseval.orientation import reorient, reorient_back, reoriented_affine
+from bratseval.files.cases import Case
+from bratseval.files.nifti import Grid as VoxelGrid
+from bratseval.files.nifti import read_grid, read_labels
+from bratseval.files.orientation import reorient, reorient_back, reoriented_affine
 from bratseval.results.score_files import spacing_mm
 
 GRID: Final = Grid()

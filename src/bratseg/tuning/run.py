@@ -18,8 +18,8 @@ from bratseg.tuning.choice import Choice, choose
 from bratseg.tuning.grid import NOTHING
 from bratseg.tuning.shares import ShareChoice, Shares, choose_shares, share_grid
 from bratseg.weights import Weights
-from bratseval.cases import Case
 from bratseval.errors import InputError
+from bratseval.files.cases import Case
 
 PAPER: Final[Mapping[str, float]] = {"nnunet": 0.4722, "mednext": 0.5278}  # arXiv 2412.04111
 

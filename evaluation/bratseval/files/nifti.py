@@ -21,8 +21,8 @@ from isal import isal_zlib
 from numpy.typing import NDArray
 
 from bratseval.errors import InputError
-from bratseval.header import Header, parse_header
-from bratseval.streams import open_regular, stream
+from bratseval.files.gzip_stream import open_regular, stream
+from bratseval.files.nifti_header import Header, parse_header
 
 MAX_NONFINITE_SHARE: Final = 0.01  # of an image's voxels; more than this is not a repairable image
 _TEMPORARY_SUFFIX: Final = ".brats-harness-partial"

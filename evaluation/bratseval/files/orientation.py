@@ -6,7 +6,7 @@ import numpy as np
 from nibabel.orientations import axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
 from numpy.typing import NDArray
 
-from bratseval.nifti import Grid
+from bratseval.files.nifti import Grid
 
 T = TypeVar("T", bound=np.generic)
 

@@ -22,7 +22,7 @@ from bratseg.pipeline import Ensemble, read_case, segment
 from bratseval.challenge import EDITIONS, REGIONS
 from bratseval.files.cases import Case, case_of_files, find_cases
 from bratseval.files.nifti import read_labels
-from bratseval.scoring import CaseScore, score_case
+from bratseval.scoring.case import CaseScore, score_case
 
 FIRST_SEED = 700_000  # the trainings begin at 1 000 000
 EDITION = EDITIONS["gli-2023"]

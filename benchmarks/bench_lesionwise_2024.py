@@ -35,7 +35,7 @@ OURS = """
 import json, sys, time
 import nibabel as nib, numpy as np
 from bratseval.challenge import edition
-from bratseval.scoring import score_case
+from bratseval.scoring.case import score_case
 name, prediction, reference = sys.argv[1:]
 start = time.process_time()
 answered, right = nib.load(prediction), nib.load(reference)

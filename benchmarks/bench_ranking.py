@@ -23,7 +23,7 @@ from bratseval.leaderboard import CaseScores, Scores  # noqa: E402
 from bratseval.ranking import Manner, rank  # noqa: E402
 from bratseval.ranking.schemes import Array, case_ranks  # noqa: E402
 from bratseval.ranking.significance import pairwise_p  # noqa: E402
-from bratseval.scoring import platform_names  # noqa: E402
+from bratseval.scoring.case import platform_names  # noqa: E402
 
 Result = TypeVar("Result")
 METRICS = ("LesionWise_Dice", "LesionWise_Hausdorff95")

@@ -30,8 +30,8 @@ from bratseg.postprocess import apply_thresholds
 from bratseg.tuning.grid import Grid, Point
 from bratseg.tuning.search import CaseTable, score_grid
 from bratseval.challenge import edition
-from bratseval.lesionwise import LESION_DICE, LESION_HD95
-from bratseval.scoring import score_case
+from bratseval.scoring.case import score_case
+from bratseval.scoring.lesionwise import LESION_DICE, LESION_HD95
 
 GRID = Grid()
 MM = (1.0, 1.0, 1.0)

@@ -8,10 +8,10 @@ import numpy as np
 
 from bratseval.challenge import edition
 from bratseval.leaderboard import CaseScores, PlacedLesion, Scores
-from bratseval.lesionwise import Lesion
 from bratseval.results.score_files import ScoredCase
 from bratseval.results.tables import write_tables
-from bratseval.scoring import CaseScore, platform_names
+from bratseval.scoring.case import CaseScore, platform_names
+from bratseval.scoring.lesionwise import Lesion
 
 VERSIONS = {"brats-harness": "0.1.0", "connected-components-3d": "4.1.1", "surface-distance": "0.1"}
 EYE = tuple(tuple(map(float, row)) for row in np.eye(4))

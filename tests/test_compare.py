@@ -11,7 +11,7 @@ from bratseval.challenge import edition
 from bratseval.cli import main
 from bratseval.leaderboard import CaseScores, Leaderboard, Scores
 from bratseval.ranking import compare
-from bratseval.scoring import platform_names
+from bratseval.scoring.case import platform_names
 from made_scores import VERSIONS, scores_file
 
 SSA = edition("ssa-2023")

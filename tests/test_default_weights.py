@@ -22,7 +22,7 @@ from bratseg.weights import default_weights, read_manifest, read_weights
 from bratseval.challenge import EDITIONS
 from bratseval.files.cases import find_cases
 from bratseval.files.nifti import read_labels, write_labels
-from bratseval.scoring import score_case
+from bratseval.scoring.case import score_case
 
 TINY = Settings(
     "nnunet", iterations=4, patch_size=(32, 32, 32), first_phantoms=2, phantoms=3, save_every=2, processes=1

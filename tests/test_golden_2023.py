@@ -15,7 +15,7 @@ import pytest
 
 from bratseval.challenge import edition
 from bratseval.errors import InputError
-from bratseval.scoring import CaseScore, score_case
+from bratseval.scoring.case import CaseScore, score_case
 
 SYNTHETIC_VALUES = 46 * 3 * 10  # cases with a score, regions, values
 REAL_VALUES = 3 * 3 * 10

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from bratseval.challenge import edition
-from bratseval.scoring import CaseScore, score_case
+from bratseval.scoring.case import CaseScore, score_case
 
 REGIONS = {"gli": 6, "ssa": 3, "met": 4, "ped": 6, "men": 3, "men-rt": 1}
 EDITIONS = ("gli-2025", "ssa-2025", "met-2025-lesionwise", "ped-2025", "men-2025", "men-rt-2025")

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from bratseval.challenge import Edition, InstanceRules, edition
-from bratseval.refusals import refusal
 from bratseval.results.score_files import ScoredCase
 from bratseval.results.summary import columns, summary
-from bratseval.scoring import CaseScore, platform_names, score_case, worst_score
+from bratseval.scoring.case import CaseScore, platform_names, score_case, worst_score
+from bratseval.scoring.skipped_by_platform import refusal
 from made_pairs import EDITION_OF, grid_of_side, recorded, spacing_of, volume_of
 
 RECORDED = recorded()

@@ -7,7 +7,7 @@ import pytest
 
 from boxes import labels_of
 from bratseval.challenge import edition
-from bratseval.scoring import score_case
+from bratseval.scoring.case import score_case
 
 Boxes = tuple[tuple[int, int, int, int, int, int, int], ...]
 SHAPE = (40, 30, 30)  # 36 000 voxels

@@ -17,7 +17,7 @@ from bratseval.leaderboard import Leaderboard, read_platform_file, read_scores, 
 from bratseval.leaderboard.published import published_beside, published_results
 from bratseval.results.parallel import score_pairs
 from bratseval.results.tables import write_tables
-from bratseval.scoring import platform_names
+from bratseval.scoring.case import platform_names
 from made_scores import scores_file
 from made_submissions import CUBE, OTHER, pairs_of, write_prediction, write_reference
 

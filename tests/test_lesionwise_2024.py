@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from boxes import labels_of
 from bratseval.challenge import edition
-from bratseval.merged import joined_numbers
-from bratseval.scoring import CaseScore, platform_names, score_case, worst_score
+from bratseval.scoring.case import CaseScore, platform_names, score_case, worst_score
+from bratseval.scoring.merge_2024 import joined_numbers
 from made_volumes import Made, made
 from slow_reference_2024 import CHALLENGES, score_2024
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from boxes import labels_of
 from bratseval.challenge import EDITIONS, Edition, InstanceRules, edition
-from bratseval.instances import measure
-from bratseval.panoptic import PLATFORM_NAMES, platform_names
-from bratseval.scoring import CaseScore, score_case, worst_score
+from bratseval.scoring.case import CaseScore, score_case, worst_score
+from bratseval.scoring.match_2026 import measure
+from bratseval.scoring.rules_2026 import PLATFORM_NAMES, platform_names
 from slow_instances import score_2026
 
 SHAPE = (24, 14, 12)

@@ -7,7 +7,7 @@ from hypothesis import strategies as some
 from numpy.typing import NDArray
 
 from bratseval.challenge import EDITIONS, Edition
-from bratseval.scoring import score_case
+from bratseval.scoring.case import score_case
 from slow_reference import score_2023
 
 # surface-distance 0.1 takes scipy's functions from namespaces that scipy is giving up

@@ -16,7 +16,7 @@ from bratseval.ranking import Manner, manner_of, rank
 from bratseval.ranking.columns import columns_of, larger_is_better
 from bratseval.ranking.resampling import bootstrap_weights, interval, without_each
 from bratseval.ranking.schemes import case_ranks, places, ranks, scores
-from bratseval.scoring import platform_names, score_case
+from bratseval.scoring.case import platform_names, score_case
 from made_scores import VERSIONS
 
 # Axes (submission, case, column); Dice, and HD95 with its sign turned.

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from bratseval.challenge import edition
-from bratseval.scoring import score_case
+from bratseval.scoring.case import score_case
 
 RECORDED: dict[str, Any] = json.loads(
     (Path(__file__).parent / "golden" / "official_lesionwise_2024_2025.json").read_text("utf-8")

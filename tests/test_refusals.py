@@ -9,7 +9,7 @@ import pytest
 from boxes import labels_of
 from bratseval.challenge import edition
 from bratseval.files.nifti import Grid, grid_of
-from bratseval.refusals import refusal
+from bratseval.scoring.skipped_by_platform import refusal
 
 SHAPE = (10, 9, 8)
 AFFINE = np.diag([-1.0, -1.0, 1.0, 1.0])

@@ -6,7 +6,7 @@ import pytest
 from boxes import labels_of
 from bratseval.challenge import EDITIONS, edition
 from bratseval.errors import InputError
-from bratseval.scoring import score_case, worst_score
+from bratseval.scoring.case import score_case, worst_score
 from slow_reference import score_2023
 
 # surface-distance 0.1 takes scipy's functions from namespaces that scipy is giving up

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from bratseval.challenge import edition
-from bratseval.lesionwise import Lesion
 from bratseval.results.parallel import score_pairs
 from bratseval.results.score_files import ScoredCase
 from bratseval.results.summary import column, columns, summary
 from bratseval.results.tables import write_tables
-from bratseval.scoring import CaseScore, platform_names
+from bratseval.scoring.case import CaseScore, platform_names
+from bratseval.scoring.lesionwise import Lesion
 from made_submissions import CUBE, OTHER, pairs_of, write, write_prediction, write_reference
 
 SSA = edition("ssa-2023")

@@ -17,8 +17,8 @@ from bratseg.tuning.search import CaseTable, score_grid
 from bratseg.tuning.states import states_of
 from bratseval.challenge import EDITIONS
 from bratseval.files.nifti import read_labels
-from bratseval.lesionwise import LESION_DICE, LESION_HD95
-from bratseval.scoring import score_case
+from bratseval.scoring.case import score_case
+from bratseval.scoring.lesionwise import LESION_DICE, LESION_HD95
 
 Labels = NDArray[np.uint8]
 Spacing = tuple[float, float, float]

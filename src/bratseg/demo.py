@@ -19,7 +19,7 @@ from bratseval.files.cases import Case, find_cases
 from bratseval.files.nifti import read_labels
 from bratseval.files.orientation import reorient
 from bratseval.report.picture import draw_case
-from bratseval.scoring import CaseScore, score_case
+from bratseval.scoring.case import CaseScore, score_case
 
 EDITION: Final = "ssa-2023"  # regions WT, TC, ET with the lesion-wise rules of adult glioma
 PHANTOM_SEED: Final = 900_001  # far from the seeds of the training

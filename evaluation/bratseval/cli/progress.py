@@ -6,7 +6,7 @@ from tqdm import tqdm
 
 from bratseval.cli.printable import printable
 from bratseval.results.score_files import ScoredCase
-from bratseval.scoring import platform_names
+from bratseval.scoring.case import platform_names
 
 
 class Progress:

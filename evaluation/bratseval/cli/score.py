@@ -108,7 +108,7 @@ def _is_writable(folder: Path) -> bool:
 def _tell(cases: Sequence["ScoredCase"], unknown: Sequence[str], rules: Edition, output: Path) -> None:
     """The means on stdout; what failed, is odd or was passed over on stderr."""
     from bratseval.results.summary import column, columns, summary
-    from bratseval.scoring import platform_names
+    from bratseval.scoring.case import platform_names
 
     failed = [case.case for case in cases if case.state == "failed"]
     refused = [case.case for case in cases if case.refused]

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Final
 
-from bratseval.lesionwise import Lesion
 from bratseval.results.score_files import State
+from bratseval.scoring.lesionwise import Lesion
 
 # Packages whose version decides about a number: whose rules, what is connected, how far surfaces lie apart.
 EVALUATOR_PACKAGES: Final = ("brats-harness", "connected-components-3d", "surface-distance")

@@ -11,7 +11,7 @@ from bratseval.leaderboard.entries import CaseScores, Scores, Table
 from bratseval.leaderboard.store import Entry, Leaderboard
 from bratseval.results.summary import column
 from bratseval.results.tables import without_nan, write_csv, write_text
-from bratseval.scoring import platform_names
+from bratseval.scoring.case import platform_names
 
 CSV_HEAD: Final = ("table", "edition", "entry", "name", "scan_id", "state", "column", "value")
 

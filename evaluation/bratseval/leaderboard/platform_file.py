@@ -13,7 +13,7 @@ from bratseval.files.strict_json import storable
 from bratseval.leaderboard.entries import CaseScores, Scores
 from bratseval.leaderboard.scores_file import MAX_CASES, MAX_NAME
 from bratseval.results.summary import column
-from bratseval.scoring import platform_names
+from bratseval.scoring.case import platform_names
 
 MAX_BYTES: Final = 64 * 1024**2
 # What the platform's tables have below the cases (pandas' describe; brats-parse-metrics since 2026).

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from bratseval.leaderboard.entries import CaseScores, PlacedLesion, Scores
-from bratseval.lesionwise import Lesion
+from bratseval.scoring.lesionwise import Lesion
 
 Values = Mapping[str, Mapping[str, float]]
 _MEASURES: Final = ("dice", "hd95_mm", "nsd_at_half_mm", "nsd_at_1_mm", "nsd")

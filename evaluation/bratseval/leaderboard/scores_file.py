@@ -10,9 +10,9 @@ from bratseval.challenge import EDITIONS, Edition
 from bratseval.errors import InputError
 from bratseval.files.strict_json import Findings, read_findings
 from bratseval.leaderboard.entries import EVALUATOR_PACKAGES, CaseScores, PlacedLesion, Scores
-from bratseval.lesionwise import Lesion, Outcome
 from bratseval.results.score_files import Labelling, State
-from bratseval.scoring import platform_names
+from bratseval.scoring.case import platform_names
+from bratseval.scoring.lesionwise import Lesion, Outcome
 
 MAX_CASES: Final = 10_000  # the largest test set of BraTS has some 600
 MAX_NAME: Final = 200  # characters of a case's id

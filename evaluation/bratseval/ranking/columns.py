@@ -12,7 +12,7 @@ from bratseval.challenge.ranking import Missing
 from bratseval.errors import InputError
 from bratseval.leaderboard import CaseScores, Scores
 from bratseval.results.summary import column
-from bratseval.scoring import platform_names
+from bratseval.scoring.case import platform_names
 
 Array = NDArray[np.float64]
 _LARGER_IS_BETTER: Final = ("dice", "dsc", "nsd", "f1", "sensitivity", "specificity")

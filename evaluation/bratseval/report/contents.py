@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from bratseval.challenge import EDITIONS, Edition
 from bratseval.errors import InputError
 from bratseval.leaderboard.entries import CaseScores, Scores, table_of
-from bratseval.lesionwise import LESION_DICE, LESION_HD95
-from bratseval.panoptic import DICE, HD95, LESION_MEANS
+from bratseval.scoring.lesionwise import LESION_DICE, LESION_HD95
+from bratseval.scoring.rules_2026 import DICE, HD95, LESION_MEANS
 
 _NOTHING: Final = "-"
 

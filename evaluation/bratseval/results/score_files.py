@@ -14,8 +14,8 @@ from bratseval.challenge import Edition
 from bratseval.errors import InputError
 from bratseval.files.nifti import Grid, Image, read_labels, read_values
 from bratseval.metrics import Spacing
-from bratseval.refusals import refusal
-from bratseval.scoring import CaseScore, score_case, worst_score
+from bratseval.scoring.case import CaseScore, score_case, worst_score
+from bratseval.scoring.skipped_by_platform import refusal
 from bratseval.submission.pairing import Pair
 
 MAX_AFFINE_DIFFERENCE_MM: Final = 1e-3  # more is told; the official code of 2023 never looks

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bratseval.challenge import Edition
 from bratseval.results.score_files import ScoredCase
-from bratseval.scoring import platform_names
+from bratseval.scoring.case import platform_names
 
 # Rows below the platform's tables; quartiles are linear, the deviation is that of a sample (pandas' describe).
 SUMMARY_ROWS: Final = ("mean", "std", "25quantile", "median", "75quantile", "n")

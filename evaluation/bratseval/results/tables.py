@@ -14,9 +14,9 @@ from typing import Final
 import numpy as np
 
 from bratseval.challenge import Edition
-from bratseval.lesionwise import Lesion
 from bratseval.results.score_files import Labelling, ScoredCase
 from bratseval.results.summary import columns, summary, values
+from bratseval.scoring.lesionwise import Lesion
 
 _PACKAGES: Final = ("brats-harness", "numpy", "scipy", "nibabel", "connected-components-3d", "surface-distance")
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run

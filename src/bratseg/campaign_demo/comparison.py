@@ -17,8 +17,8 @@ from bratseg.training.packing import pack
 from bratseval.challenge import EDITIONS
 from bratseval.files.cases import Found, find_cases
 from bratseval.files.nifti import read_labels
-from bratseval.lesionwise import LESION_DICE
-from bratseval.scoring import score_case
+from bratseval.scoring.case import score_case
+from bratseval.scoring.lesionwise import LESION_DICE
 
 EDITION: Final = "ssa-2024"
 

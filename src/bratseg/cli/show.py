@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bratseval.cli.codes import OK
 
 if TYPE_CHECKING:
-    from bratseval.scoring import CaseScore
+    from bratseval.scoring.case import CaseScore
 
 
 def add_phantom(parser: argparse.ArgumentParser) -> None:

@@ -12,9 +12,9 @@ from bratseg.out_of_fold import Answered
 from bratseg.tuning.choice import EPS
 from bratseg.tuning.search import Objective
 from bratseval.challenge import Edition
-from bratseval.lesionwise import LESION_DICE, LESION_HD95
 from bratseval.metrics import Spacing
-from bratseval.scoring import score_case
+from bratseval.scoring.case import score_case
+from bratseval.scoring.lesionwise import LESION_DICE, LESION_HD95
 
 # Parts that the mean is cut into. The paper's shares, 0.4722 and 0.5278, are 17/36 and 19/36 to all their digits; more
 # members have coarser steps, or there would be thousands of shares.

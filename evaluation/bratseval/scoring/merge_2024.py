@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.challenge import Edition, RegionRules
-from bratseval.compared import Outline, Side
 from bratseval.lesions import Labels, Mask, parts_of, reach_of
 from bratseval.metrics import Spacing
+from bratseval.scoring.region_pair import Outline, Side
 from bratseval.volumes import Crop, masks_of
 from bratseval.voxel_borders import touching
 

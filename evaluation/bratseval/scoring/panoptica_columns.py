@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bratseval.instances import Instances
 from bratseval.metrics import Spacing
+from bratseval.scoring.match_2026 import Instances
 
 
 def evaluator_values(found: Instances, spacing_mm: Spacing) -> Mapping[str, float]:

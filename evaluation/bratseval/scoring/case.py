@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.challenge import EDITIONS, Edition, Family
-from bratseval.lesionwise import Lesion, Scored
 from bratseval.metrics import Spacing
+from bratseval.scoring.lesionwise import Lesion, Scored
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,14 @@ class _Rules(Protocol):
 
 def _rules(family: Family) -> _Rules:
     """A family's module, loaded when it is first wanted: panoptic brings 30 MB and half a second with it."""
-    from bratseval import lesionwise_2023, lesionwise_2024
+    from bratseval.scoring.case import rules_2023 as lesionwise_2023
+    from bratseval.scoring.case import rules_2024 as lesionwise_2024
 
     if family == "lesionwise-2023":
         return lesionwise_2023
     if family == "lesionwise-2024":
         return lesionwise_2024
-    from bratseval import panoptic
+    from bratseval.scoring.case import rules_2026 as panoptic
 
     return panoptic
 

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.challenge import Edition
-from bratseval.compared import Compared, Outline, compare, counts_of, hd95_mm, nsd_of
-from bratseval.lesionwise import (
+from bratseval.metrics import Spacing, dice, robust_hausdorff_mm, sensitivity, specificity, surface_of
+from bratseval.scoring.lesionwise import (
     DICE,
     HD95,
     NSD,
@@ -34,8 +34,8 @@ from bratseval.lesionwise import (
     volume_mm3,
     worst,
 )
-from bratseval.merged import merge
-from bratseval.metrics import Spacing, dice, robust_hausdorff_mm, sensitivity, specificity, surface_of
+from bratseval.scoring.merge_2024 import merge
+from bratseval.scoring.region_pair import Compared, Outline, compare, counts_of, hd95_mm, nsd_of
 from bratseval.volumes import crop
 
 __all__ = ["platform_names", "score", "worst"]

@@ -7,9 +7,9 @@ from typing import Final, Literal
 import numpy as np
 
 from bratseval.challenge import Edition
-from bratseval.compared import Compared
 from bratseval.lesions import Parts
 from bratseval.metrics import Counts, Spacing, dice
+from bratseval.scoring.region_pair import Compared
 
 Outcome = Literal["detected", "missed", "spurious"]
 

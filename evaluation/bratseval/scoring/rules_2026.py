@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.challenge import Edition, InstanceRules
-from bratseval.instances import Instances, Measures, measure
 from bratseval.lesions import Parts
-from bratseval.lesionwise import Lesion, Outcome, Scored
 from bratseval.metrics import Spacing
-from bratseval.panoptica_values import evaluator_values
+from bratseval.scoring.lesionwise import Lesion, Outcome, Scored
+from bratseval.scoring.match_2026 import Instances, Measures, measure
+from bratseval.scoring.panoptica_columns import evaluator_values
 from bratseval.volumes import Crop, cut
 
 # Names of the values of a region, as brats-parse-metrics writes them before "_et" and so on.

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.challenge import Edition
-from bratseval.compared import Compared, Outline, Side, compare
 from bratseval.lesions import components_of, parts_of, reach_of
-from bratseval.lesionwise import (
+from bratseval.metrics import Spacing, dice, sensitivity, specificity
+from bratseval.scoring.lesionwise import (
     DICE,
     HD95,
     NSD,
@@ -24,7 +24,7 @@ from bratseval.lesionwise import (
     volume_mm3,
     worst,
 )
-from bratseval.metrics import Spacing, dice, sensitivity, specificity
+from bratseval.scoring.region_pair import Compared, Outline, Side, compare
 from bratseval.volumes import Crop, crop, masks_of
 
 __all__ = ["platform_names", "score", "worst"]

@@ -22,7 +22,7 @@ from bratseg.radiomics import FEATURE_NAMES, PRESETS, Preset
 from bratseval.challenge import MODALITIES
 from bratseval.files.cases import Case, find_cases
 from bratseval.files.nifti import read_labels, write_labels
-from bratseval.lesions import components_of
+from bratseval.metrics.components import components_of
 
 OURS = """
 import json, sys, time

@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from boxes import mask_of
-from bratseval.lesions import (
+from bratseval.metrics.components import (
     components_of,
     dilate,
     match_lesions,

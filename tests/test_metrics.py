@@ -7,8 +7,8 @@ import pytest
 from surface_distance import compute_robust_hausdorff, compute_surface_distances
 
 from boxes import mask_of
-from bratseval.lesions import Mask, components_of
-from bratseval.metrics import (
+from bratseval.metrics.components import Mask, components_of
+from bratseval.metrics.overlap import (
     Counts,
     Spacing,
     count,

@@ -5,9 +5,9 @@ import pytest
 from scipy import ndimage
 
 from boxes import mask_of
-from bratseval.metrics import is_lattice
-from bratseval.pooled_distances import Axes, Borders, Pool, pools
-from bratseval.voxel_borders import border_of
+from bratseval.metrics.overlap import is_lattice
+from bratseval.metrics.pooled_surface import Axes, Borders, Pool, pools
+from bratseval.metrics.voxel_surface import border_of
 
 VOXELS: Axes = (1.0, 1.0, 1.0)
 SHAPE = (12, 10, 8)

@@ -5,9 +5,9 @@ import pytest
 from scipy import ndimage
 
 from boxes import mask_of
-from bratseval import voxel_borders
-from bratseval.lesions import Mask
-from bratseval.voxel_borders import border_voxels, surface_dice, touching
+from bratseval.metrics.components import Mask
+from bratseval.metrics.overlap import voxel_surface as voxel_borders
+from bratseval.metrics.voxel_surface import border_voxels, surface_dice, touching
 
 SHAPE = (14, 12, 9)
 SPACINGS = [(1.0, 1.0, 1.0), (0.5, 0.5, 0.5), (0.859375, 0.859375, 1.5), (0.25, 0.5, 1.0), (0.9, 0.9, 0.9)]

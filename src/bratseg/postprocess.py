@@ -19,7 +19,7 @@ from bratseg.clusters import Clusters, assign
 from bratseg.radiomics import NoFeatures, extract_features
 from bratseg.thresholds import LABEL_BY_NAME, Fill, Mode, Redefinition, Removal, Thresholds
 from bratseval.challenge import LABEL_NAMES, REGIONS, Modality
-from bratseval.lesions import Mask, components_of
+from bratseval.metrics.components import Mask, components_of
 
 EMPTY: Final = "empty_wt: no tumour was segmented, so there is nothing to post-process"
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from bratseg.shape import shape_features
 from bratseval.challenge import MODALITIES, Modality
-from bratseval.lesions import Mask, components_of
+from bratseval.metrics.components import Mask, components_of
 
 EXTRACTOR: Final = "pyradiomics 3.0.1"  # its numbers are what clusters are fitted on: pyproject.toml pins it
 

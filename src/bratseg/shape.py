@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseg.projection import Numbers
-from bratseval.lesions import Mask
+from bratseval.metrics.components import Mask
 
 # Marching cubes, axes (z, y, x). Corners of a cube; the middles of its edges; for each set of corners inside (bits,
 # lower half: the upper is its complement) the triangles, three edges each, in hexadecimal.

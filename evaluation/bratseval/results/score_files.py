@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bratseval.challenge import Edition
 from bratseval.errors import InputError
 from bratseval.files.nifti import Grid, Image, read_labels, read_values
-from bratseval.metrics import Spacing
+from bratseval.metrics.overlap import Spacing
 from bratseval.scoring.case import CaseScore, score_case, worst_score
 from bratseval.scoring.skipped_by_platform import refusal
 from bratseval.submission.pairing import Pair

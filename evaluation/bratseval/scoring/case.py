@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.challenge import EDITIONS, Edition, Family
-from bratseval.metrics import Spacing
+from bratseval.metrics.overlap import Spacing
 from bratseval.scoring.lesionwise import Lesion, Scored
 
 

@@ -7,8 +7,8 @@ from typing import Final, Literal
 import numpy as np
 
 from bratseval.challenge import Edition
-from bratseval.lesions import Parts
-from bratseval.metrics import Counts, Spacing, dice
+from bratseval.metrics.components import Parts
+from bratseval.metrics.overlap import Counts, Spacing, dice
 from bratseval.scoring.region_pair import Compared
 
 Outcome = Literal["detected", "missed", "spurious"]

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from bratseval.lesions import Mask, Parts, parts_in_scan_order
-from bratseval.metrics import Spacing, count, dice, is_lattice
-from bratseval.pooled_distances import Borders, Pool, pools
-from bratseval.voxel_borders import border_of
+from bratseval.metrics.components import Mask, Parts, parts_in_scan_order
+from bratseval.metrics.overlap import Spacing, count, dice, is_lattice
+from bratseval.metrics.pooled_surface import Borders, Pool, pools
+from bratseval.metrics.voxel_surface import border_of
 
 # Bundled configurations of BraTS_evaluation 0.0.8: MaxBipartiteMatching on DSC; a pair below this never matches.
 MATCHING_DICE: Final = 0.000001

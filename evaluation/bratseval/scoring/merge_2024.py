@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.challenge import Edition, RegionRules
-from bratseval.lesions import Labels, Mask, parts_of, reach_of
-from bratseval.metrics import Spacing
+from bratseval.metrics.components import Labels, Mask, parts_of, reach_of
+from bratseval.metrics.crop import Crop, masks_of
+from bratseval.metrics.overlap import Spacing
+from bratseval.metrics.voxel_surface import touching
 from bratseval.scoring.region_pair import Outline, Side
-from bratseval.volumes import Crop, masks_of
-from bratseval.voxel_borders import touching
 
 
 @dataclass(frozen=True)

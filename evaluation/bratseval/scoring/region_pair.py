@@ -6,9 +6,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseval.lesions import Labels, Mask, Matches, Parts, match_lesions
-from bratseval.metrics import Counts, Spacing, Surface, count, owners_of, robust_hausdorff_mm, surface_of
-from bratseval.voxel_borders import Border, border_voxels, surface_dice
+from bratseval.metrics.components import Labels, Mask, Matches, Parts, match_lesions
+from bratseval.metrics.overlap import Counts, Spacing, Surface, count, owners_of, robust_hausdorff_mm, surface_of
+from bratseval.metrics.voxel_surface import Border, border_voxels, surface_dice
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.challenge import Edition
-from bratseval.lesions import components_of, parts_of, reach_of
-from bratseval.metrics import Spacing, dice, sensitivity, specificity
+from bratseval.metrics.components import components_of, parts_of, reach_of
+from bratseval.metrics.crop import Crop, crop, masks_of
+from bratseval.metrics.overlap import Spacing, dice, sensitivity, specificity
 from bratseval.scoring.lesionwise import (
     DICE,
     HD95,
@@ -25,7 +26,6 @@ from bratseval.scoring.lesionwise import (
     worst,
 )
 from bratseval.scoring.region_pair import Compared, Outline, Side, compare
-from bratseval.volumes import Crop, crop, masks_of
 
 __all__ = ["platform_names", "score", "worst"]
 

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.challenge import Edition
-from bratseval.metrics import Spacing, dice, robust_hausdorff_mm, sensitivity, specificity, surface_of
+from bratseval.metrics.crop import crop
+from bratseval.metrics.overlap import Spacing, dice, robust_hausdorff_mm, sensitivity, specificity, surface_of
 from bratseval.scoring.lesionwise import (
     DICE,
     HD95,
@@ -36,7 +37,6 @@ from bratseval.scoring.lesionwise import (
 )
 from bratseval.scoring.merge_2024 import merge
 from bratseval.scoring.region_pair import Compared, Outline, compare, counts_of, hd95_mm, nsd_of
-from bratseval.volumes import crop
 
 __all__ = ["platform_names", "score", "worst"]
 

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.challenge import Edition, InstanceRules
-from bratseval.lesions import Parts
-from bratseval.metrics import Spacing
+from bratseval.metrics.components import Parts
+from bratseval.metrics.crop import Crop, cut
+from bratseval.metrics.overlap import Spacing
 from bratseval.scoring.lesionwise import Lesion, Outcome, Scored
 from bratseval.scoring.match_2026 import Instances, Measures, measure
 from bratseval.scoring.panoptica_columns import evaluator_values
-from bratseval.volumes import Crop, cut
 
 # Names of the values of a region, as brats-parse-metrics writes them before "_et" and so on.
 TP: Final = "all_instance_tp"

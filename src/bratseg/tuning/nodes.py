@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from bratseval.lesions import Mask, components_of
+from bratseval.metrics.components import Mask, components_of
 
 Box = tuple[slice, slice, slice]
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from bratseg.tuning.nodes import Nodes, linked
-from bratseval.lesions import dilate
+from bratseval.metrics.components import dilate
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.challenge import Edition, RegionRules
-from bratseval.lesions import Labels, parts_of, reach_of
-from bratseval.metrics import Spacing, Surface
+from bratseval.metrics.components import Labels, parts_of, reach_of
+from bratseval.metrics.crop import Crop, crop, masks_of
+from bratseval.metrics.overlap import Spacing, Surface
 from bratseval.scoring.lesionwise import volume_mm3
 from bratseval.scoring.merge_2024 import merge
 from bratseval.scoring.region_pair import Outline, Side
-from bratseval.volumes import Crop, crop, masks_of
 
 
 @dataclass(frozen=True, eq=False)

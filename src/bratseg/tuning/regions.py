@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bratseg.tuning.distances import LesionDistances, Windows
 from bratseg.tuning.nodes import Nodes
 from bratseg.tuning.reference import Right
-from bratseval.metrics import Counts, Spacing, dice
+from bratseval.metrics.overlap import Counts, Spacing, dice
 from bratseval.scoring.merge_2024 import joined_numbers
 
 

@@ -16,9 +16,9 @@ from bratseg.tuning.reference import lesions_of
 from bratseg.tuning.regions import RegionValues, Tissue, score_region
 from bratseg.tuning.states import States, states_of
 from bratseval.challenge import Edition
-from bratseval.metrics import Spacing
+from bratseval.metrics.crop import crop
+from bratseval.metrics.overlap import Spacing
 from bratseval.scoring.merge_2024 import smallest_kept
-from bratseval.volumes import crop
 
 Objective = Literal["dice", "hd95"]
 Values = NDArray[np.float64]

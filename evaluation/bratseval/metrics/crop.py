@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.challenge import Edition, RegionRules
-from bratseval.lesions import Mask
+from bratseval.metrics.components import Mask
 
 # The code of a value between the labels n and n + 1, as 2.9999 is, is n more than this; labels are far below it.
 _BETWEEN: Final = 128

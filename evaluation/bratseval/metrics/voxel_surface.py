@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseval.lesions import Labels, Mask
-from bratseval.metrics import Spacing
+from bratseval.metrics.components import Labels, Mask
+from bratseval.metrics.overlap import Spacing
 
 # Voxel indices of a border: (3, n), along (x, y, z).
 Border = NDArray[np.int64]

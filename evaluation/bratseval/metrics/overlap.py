@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from surface_distance.lookup_tables import create_table_neighbour_code_to_surface_area
 
-from bratseval.lesions import Labels, Mask
+from bratseval.metrics.components import Labels, Mask
 
 Spacing = tuple[float, float, float]
 

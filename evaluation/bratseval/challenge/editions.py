@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
+from bratseval.challenge.editions_2023_2025 import LESIONWISE
 from bratseval.challenge.labels import (
     LABEL_NAMES,
     METASTASIS_REGIONS,
@@ -20,7 +21,6 @@ from bratseval.challenge.labels import (
     RADIOTHERAPY_REGIONS,
     REGIONS,
 )
-from bratseval.challenge.lesionwise import LESIONWISE
 from bratseval.challenge.rules import Edition, Geometry, InstanceRules, RegionRules
 from bratseval.challenge.sources import (
     ID_2024,

@@ -73,7 +73,7 @@ def make_case(folder: Path) -> Path:
 
 def make_model(folder: Path, folds: int) -> None:
     sys.path.insert(0, str(TESTS))
-    from bratseg.models.convert import convert_model_folder
+    from bratseg.weights.convert.convert import convert_model_folder
     from foreign_models import dataset, plans, write_folder
 
     write_folder(folder / "model", plans(patch=PATCH), dataset(), folds=folds)

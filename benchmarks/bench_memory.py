@@ -54,7 +54,7 @@ def make_member(weights: Path, network: str, folds: int) -> None:
     sys.path.insert(0, str(TESTS))
     from bratseg.models.description import write_description
     from bratseg.models.networks import build_network, save_state, stored_state
-    from bratseg.weights import add_member
+    from bratseg.weights.folder import add_member
 
     description = described(network, folds)
     member = weights / network

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from bratseg.weights import default_weights, read_manifest, write_manifest
+from bratseg.weights.folder import default_weights, read_manifest, write_manifest
 
 CASES, FIRST_SEED = 6, 710_000
 IMAGES = Path(__file__).parent / "images"

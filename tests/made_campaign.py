@@ -12,7 +12,7 @@ from bratseg.models.description import write_description
 from bratseg.models.member import MemberDescription, Normalization
 from bratseg.models.networks import build_network, save_state, stored_state
 from bratseg.phantoms import Phantom, make_phantom, write_phantom
-from bratseg.weights import add_member
+from bratseg.weights.folder import add_member
 from bratseval.challenge import MODALITIES
 from made_members import REGIONS, description
 

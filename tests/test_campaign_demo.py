@@ -8,7 +8,7 @@ from bratseg.campaign_demo.comparison import Row
 from bratseg.campaign_demo.demo import Outcome, run_campaign_demo
 from bratseg.campaign_demo.hospitals import FULL, SMALL
 from bratseg.cli.campaign_demo import table
-from bratseg.weights import read_weights
+from bratseg.weights.folder import read_weights
 
 
 @pytest.fixture(scope="module")

@@ -17,10 +17,10 @@ import pytest
 import torch
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
-from bratseg.models.convert import convert_model_folder, load_checkpoint
 from bratseg.models.description import read_description
 from bratseg.models.member import Intensities, MemberDescription, Resampling
-from bratseg.weights import read_weights
+from bratseg.weights.convert.convert import convert_model_folder, load_checkpoint
+from bratseg.weights.folder import read_weights
 from bratseval.errors import InputError
 from foreign_models import CLASSES, dataset, old, plans, random_network, write_checkpoint, write_folder
 from upstream_predictor import made_images, ours, upstream

@@ -18,7 +18,7 @@ from bratseg.phantoms.augment import draw_patch
 from bratseg.phantoms.pool import Sample, load_sample, make_samples
 from bratseg.phantoms.training import FIRST_SEED, RECIPE, Settings, region_loss, train
 from bratseg.pipeline import Ensemble, read_case, segment
-from bratseg.weights import default_weights, read_manifest, read_weights
+from bratseg.weights.folder import default_weights, read_manifest, read_weights
 from bratseval.challenge import EDITIONS
 from bratseval.files.cases import find_cases
 from bratseval.files.nifti import read_labels, write_labels

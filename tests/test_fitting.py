@@ -12,7 +12,7 @@ from bratseg.phantoms.fitting import Answered, best_thresholds, clusters_of, fit
 from bratseg.pipeline import Ensemble
 from bratseg.radiomics import FEATURE_NAMES
 from bratseg.thresholds import Removal, Thresholds
-from bratseg.weights import add_member, read_manifest
+from bratseg.weights.folder import add_member, read_manifest
 from bratseval.challenge import EDITIONS
 from made_members import Bright
 

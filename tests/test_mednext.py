@@ -11,14 +11,14 @@ import torch
 from safetensors.torch import save_file
 
 from bratseg.inference import sliding_window
-from bratseg.models.checkpoint import find_weights
-from bratseg.models.convert import convert_checkpoint, convert_model_folder
-from bratseg.models.mednext_keys import topology_of
 from bratseg.models.member import MedNeXtArchitecture, MemberDescription
 from bratseg.models.networks import build_mednext, check_fit, stored_state
 from bratseg.models.torch_engine import load_member
 from bratseg.preprocessing import preprocess, restore, to_probabilities
-from bratseg.weights import read_weights
+from bratseg.weights.convert.checkpoint import find_weights
+from bratseg.weights.convert.convert import convert_checkpoint, convert_model_folder
+from bratseg.weights.convert.mednext_keys import topology_of
+from bratseg.weights.folder import read_weights
 from bratseval.errors import InputError
 from bratseval.files.nifti import read_image
 from foreign_models import dataset, plans, write_checkpoint

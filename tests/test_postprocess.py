@@ -21,7 +21,7 @@ from bratseg.postprocess import Cleaned, Postprocessed, apply_thresholds, postpr
 from bratseg.radiomics import NoFeatures
 from bratseg.run import run_cases, write_report
 from bratseg.thresholds import Fill, Mode, Redefinition, Thresholds
-from bratseg.weights import add_member, list_file, read_manifest, write_manifest
+from bratseg.weights.folder import add_member, list_file, read_manifest, write_manifest
 from bratseval.challenge import ED, ET, MODALITIES, NCR
 from bratseval.errors import InputError
 from bratseval.files.cases import find_cases

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from bratseg.models.convert import convert_model_folder
 from bratseg.models.member import OutOfDeviceMemory, Outputs
 from bratseg.models.torch_engine import TorchMember, load_member, resolve_device
+from bratseg.weights.convert.convert import convert_model_folder
 from bratseval.errors import InputError
 from foreign_models import dataset, plans, write_folder
 from made_members import description

@@ -6,12 +6,12 @@ from pydoc import locate
 import pytest
 import torch
 
-from bratseg.models.checkpoint import find_weights
 from bratseg.models.member import MedNeXtArchitecture
 from bratseg.models.networks import build_mednext, fill
 from bratseg.trainers.mednext import HEADS, MedNeXtNetwork, MedNeXtTrainer
 from bratseg.training.campaign import read_campaign, template
 from bratseg.training.planning import campaign_plans
+from bratseg.weights.convert.checkpoint import find_weights
 
 SIZES = {"channels": 4, "kernel": 3, "blocks": [1] * 9, "expansion": [2, 3, 4, 4, 4, 4, 4, 3, 2]}
 

@@ -14,13 +14,13 @@ import pytest
 import torch
 
 from bratseg.cli import main
-from bratseg.models.convert import load_checkpoint
 from bratseg.phantoms import make_phantom, write_phantom
 from bratseg.training.campaign import read_campaign
 from bratseg.training.layout import Layout
 from bratseg.training.running import child_environment
 from bratseg.training.stages import stages_of
-from bratseg.weights import read_manifest, read_weights
+from bratseg.weights.convert.convert import load_checkpoint
+from bratseg.weights.folder import read_manifest, read_weights
 from bratseval.files.cases import find_cases
 from campaign_text import TINY
 

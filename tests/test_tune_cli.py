@@ -15,7 +15,7 @@ from bratseg.config import read_config
 from bratseg.loading import load_ensemble
 from bratseg.out_of_fold import FOLDER, read_answer
 from bratseg.tuning.shares import mix
-from bratseg.weights import add_member
+from bratseg.weights.folder import add_member
 from made_campaign import make_cases, make_splits, make_weights
 
 pytest.importorskip("radiomics", reason="the extra `radiomics` is not installed")

@@ -13,7 +13,7 @@ import torch
 
 from bratseg.models.description import read_description, write_description
 from bratseg.models.networks import build_network, load_state, save_state, stored_state
-from bratseg.weights import (
+from bratseg.weights.folder import (
     MANIFEST,
     Manifest,
     ManifestFile,

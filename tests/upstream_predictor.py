@@ -16,10 +16,10 @@ from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPre
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from bratseg.inference import sliding_window
-from bratseg.models.convert import convert_model_folder
 from bratseg.models.torch_engine import load_member
 from bratseg.preprocessing import preprocess, restore, to_probabilities
-from bratseg.weights import read_weights
+from bratseg.weights.convert.convert import convert_model_folder
+from bratseg.weights.folder import read_weights
 
 
 def made_images(shape: tuple[int, ...]) -> np.ndarray:

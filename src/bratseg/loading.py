@@ -10,7 +10,7 @@ from bratseg.ensemble import common_outputs
 from bratseg.models.torch_engine import load_member, resolve_device
 from bratseg.pipeline import Ensemble
 from bratseg.run import Settings
-from bratseg.weights import default_weights, read_weights
+from bratseg.weights.folder import default_weights, read_weights
 from bratseval.errors import InputError
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bratseg.models.member import Member, OutOfDeviceMemory, Outputs
 from bratseg.pipeline import answer, hash_case, read_case
-from bratseg.weights import DESCRIPTION, Entry, Weights
+from bratseg.weights.folder import DESCRIPTION, Entry, Weights
 from bratseval.errors import InputError
 from bratseval.files.cases import Case
 from bratseval.files.json_fields import read_json

@@ -37,7 +37,7 @@ def _tune(arguments: argparse.Namespace) -> int:
     from bratseg.tuning.landscape import LANDSCAPE, draw_landscape
     from bratseg.tuning.record import write_tuning
     from bratseg.tuning.run import tune
-    from bratseg.weights import read_weights
+    from bratseg.weights.folder import read_weights
     from bratseval.challenge import edition
     from bratseval.files.cases import find_cases
 

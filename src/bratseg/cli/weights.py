@@ -58,7 +58,7 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from bratseg.weights import default_weights, read_weights
+    from bratseg.weights.folder import default_weights, read_weights
 
     weights = read_weights(arguments.folder or default_weights())
     print(f"{weights.name}  sha256 {weights.digest}")
@@ -74,7 +74,7 @@ def _show(arguments: argparse.Namespace) -> int:
 
 def _convert(arguments: argparse.Namespace) -> int:
     from bratseg.config import read_config
-    from bratseg.models.convert import convert_checkpoint, convert_model_folder
+    from bratseg.weights.convert.convert import convert_checkpoint, convert_model_folder
 
     sources: list[Path] = arguments.source
     note = arguments.source_note or sources[0].name

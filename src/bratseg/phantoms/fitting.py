@@ -22,7 +22,7 @@ from bratseg.thresholds import Fill, Mode, Thresholds
 from bratseg.tuning.choice import EPS, best_point
 from bratseg.tuning.grid import NOTHING, Grid
 from bratseg.tuning.search import score_grid
-from bratseg.weights import CLUSTERS, list_file, read_manifest, write_manifest
+from bratseg.weights.folder import CLUSTERS, list_file, read_manifest, write_manifest
 from bratseval.challenge import EDITIONS, Edition
 from bratseval.files.nifti import grid_of
 

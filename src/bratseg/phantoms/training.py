@@ -25,7 +25,7 @@ from bratseg.models.member import (
 from bratseg.models.networks import build_mednext, build_unet, fill, stored_state
 from bratseg.phantoms.augment import draw_patch
 from bratseg.phantoms.pool import load_sample, make_samples
-from bratseg.weights import DESCRIPTION, MANIFEST, add_member, read_manifest, write_manifest
+from bratseg.weights.folder import DESCRIPTION, MANIFEST, add_member, read_manifest, write_manifest
 from bratseval.challenge import MODALITIES
 
 FIRST_SEED: Final = 1_000_000  # of the phantoms trained on; tests and demonstrations stay below

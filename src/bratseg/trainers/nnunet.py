@@ -9,10 +9,10 @@ import torch
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from torch._dynamo import OptimizedModule
 
-from bratseg.models.convert import load_checkpoint
 from bratseg.training.campaign import Schedule
 from bratseg.training.layout import HISTORY
 from bratseg.training.records import write_json
+from bratseg.weights.convert.convert import load_checkpoint
 
 _LOGGED = {
     "train_loss": "train_losses",

@@ -11,12 +11,12 @@ import torch
 from torch.backends import cudnn
 from torch.multiprocessing.spawn import spawn
 
-from bratseg.models.convert import load_checkpoint
 from bratseg.trainers.mednext import MedNeXtTrainer
 from bratseg.trainers.nnunet import CampaignTrainer
 from bratseg.training.campaign import Campaign, read_campaign
 from bratseg.training.layout import BEST, CONFIGURATIONS, FINAL, LATEST, PLANS, Layout
 from bratseg.training.stages import Stage, stages_of, teacher_fold
+from bratseg.weights.convert.convert import load_checkpoint
 
 
 def train_fold(source: Path, folder: Path, stage: str) -> None:

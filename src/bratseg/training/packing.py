@@ -10,12 +10,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-from bratseg.models.convert import convert_model_folder
 from bratseg.models.member import Network
 from bratseg.training.campaign import Campaign, Domain, read_campaign
 from bratseg.training.layout import FINAL, HISTORY, Layout
 from bratseg.training.records import sha256_of, write_json
-from bratseg.weights import CLUSTERS, list_file, read_manifest, read_weights, write_manifest
+from bratseg.weights.convert.convert import convert_model_folder
+from bratseg.weights.folder import CLUSTERS, list_file, read_manifest, read_weights, write_manifest
 from bratseval.errors import InputError
 from bratseval.files.json_fields import read_json
 

@@ -19,7 +19,7 @@ from bratseg.tuning.choice import EPS, MIN_CASES, Chosen
 from bratseg.tuning.grid import BECOMES, NOTHING, REMOVED, SCARCE, Point
 from bratseg.tuning.run import Tuned, clusters_of
 from bratseg.tuning.search import Objective
-from bratseg.weights import CLUSTERS, Weights
+from bratseg.weights.folder import CLUSTERS, Weights
 
 FORMAT: Final = 1
 TUNING: Final = "tuning.json"

@@ -17,7 +17,7 @@ from bratseg.tuning.cases import GRID, Row, Rules, each_case, row_of_case, share
 from bratseg.tuning.choice import Choice, choose
 from bratseg.tuning.grid import NOTHING
 from bratseg.tuning.shares import ShareChoice, Shares, choose_shares, share_grid
-from bratseg.weights import Weights
+from bratseg.weights.folder import Weights
 from bratseval.errors import InputError
 from bratseval.files.cases import Case
 

@@ -20,15 +20,15 @@ import torch
 from numpy._core.multiarray import scalar
 from torch.torch_version import TorchVersion
 
-from bratseg.models.checkpoint import Found, find_weights
 from bratseg.models.description import read_description, write_description
-from bratseg.models.geometry import read_geometry
-from bratseg.models.meanings import LabelMap, meaning_of, modalities_of
-from bratseg.models.mednext_keys import topology_of
 from bratseg.models.member import MemberDescription
 from bratseg.models.networks import build_network, check_fit, load_state, save_state
-from bratseg.models.nnunet_plans import architecture_of, recipe_of, resolve_configuration
-from bratseg.weights import DESCRIPTION, add_member
+from bratseg.weights.convert.checkpoint import Found, find_weights
+from bratseg.weights.convert.checkpoint_sidecar import read_geometry
+from bratseg.weights.convert.label_meanings import LabelMap, meaning_of, modalities_of
+from bratseg.weights.convert.mednext_keys import topology_of
+from bratseg.weights.convert.nnunet_plans import architecture_of, recipe_of, resolve_configuration
+from bratseg.weights.folder import DESCRIPTION, add_member
 from bratseval.challenge import Modality
 from bratseval.errors import InputError
 from bratseval.files.json_fields import read_json

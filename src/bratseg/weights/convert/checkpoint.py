@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import torch
 
-from bratseg.models.mednext_keys import is_mednext, monai_names, without_wrappers
+from bratseg.weights.convert.mednext_keys import is_mednext, monai_names, without_wrappers
 from bratseval.errors import InputError
 
 State = dict[str, torch.Tensor]

@@ -3,8 +3,8 @@
 import numpy as np
 
 from bratseg.clusters import Cluster, Clusters
-from bratseg.projection import Components, Scaler, Standard
-from bratseg.radiomics import FEATURE_NAMES, PRESETS
+from bratseg.radiomics.features import FEATURE_NAMES, PRESETS
+from bratseg.radiomics.projection import Components, Scaler, Standard
 from bratseg.thresholds import Fill, Mode, Redefinition, Removal, Thresholds
 
 NOTHING = Thresholds((), ())

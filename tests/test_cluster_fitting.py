@@ -11,8 +11,8 @@ import pytest
 
 from bratseg.cluster_fitting import ClusterFit, clusters_from, fit_clusters, nearest
 from bratseg.clusters import assign, read_clusters, write_clusters
-from bratseg.projection import Numbers, Standard, project
-from bratseg.radiomics import FEATURE_NAMES, PRESETS, Preset
+from bratseg.radiomics.features import FEATURE_NAMES, PRESETS, Preset
+from bratseg.radiomics.projection import Numbers, Standard, project
 from bratseval.errors import InputError
 from made_clusters import NOTHING, thresholds
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from bratseg.clusters import Assignment, Cluster, assign, read_clusters, write_clusters
-from bratseg.projection import Components, Scaler, Standard
-from bratseg.radiomics import FEATURE_NAMES
+from bratseg.radiomics.features import FEATURE_NAMES
+from bratseg.radiomics.projection import Components, Scaler, Standard
 from bratseval.errors import InputError
 from made_clusters import NOTHING, random_clusters, thresholds, volume_clusters
 

@@ -18,7 +18,7 @@ from bratseg.config import read_config
 from bratseg.loading import load_ensemble
 from bratseg.models.description import write_description
 from bratseg.postprocess import Cleaned, Postprocessed, apply_thresholds, postprocess_case
-from bratseg.radiomics import NoFeatures
+from bratseg.radiomics.features import NoFeatures
 from bratseg.run import run_cases, write_report
 from bratseg.thresholds import Fill, Mode, Redefinition, Thresholds
 from bratseg.weights.folder import add_member, list_file, read_manifest, write_manifest

@@ -13,8 +13,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-import bratseg.radiomics
-from bratseg.radiomics import (
+import bratseg.radiomics.features
+from bratseg.radiomics.features import (
     EXTRACTOR,
     FEATURE_NAMES,
     MAX_GREY_LEVELS,
@@ -24,7 +24,7 @@ from bratseg.radiomics import (
     Preset,
     extract_features,
 )
-from bratseg.radiomics_table import Segmented, measure_cases
+from bratseg.radiomics.measure import Segmented, measure_cases
 from bratseval.challenge import MODALITIES, Modality
 from bratseval.files.cases import find_cases
 
@@ -247,7 +247,7 @@ def test_pyradiomics_that_is_not_there_is_a_reason(monkeypatch: pytest.MonkeyPat
 
 
 def test_another_pyradiomics_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bratseg.radiomics, "version", lambda _: "3.1.0")
+    monkeypatch.setattr(bratseg.radiomics.features, "version", lambda _: "3.1.0")
     with pytest.raises(NoFeatures, match=rf"pyradiomics 3\.1\.0 is installed, expected {EXTRACTOR}"):
         extract_features(labelled(CUBE), made_images(), (1.0, 1.0, 1.0), SANE)
 

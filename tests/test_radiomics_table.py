@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import bratseg.radiomics_table
-from bratseg.radiomics import FEATURE_NAMES, PRESETS, extract_features
-from bratseg.radiomics_table import Measured, Segmented, measure_cases, rows_of, write_features
+import bratseg.radiomics.measure
+from bratseg.radiomics.features import FEATURE_NAMES, PRESETS, extract_features
+from bratseg.radiomics.measure import Measured, Segmented, measure_cases, rows_of, write_features
 from bratseval.challenge import MODALITIES
 from bratseval.errors import InputError
 from bratseval.files.cases import find_cases
@@ -137,7 +137,7 @@ def test_a_case_that_fails_is_named_and_the_others_are_measured(make_case: Maker
 
 
 def test_without_pyradiomics_nothing_is_begun(make_case: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bratseg.radiomics.version", lambda _: "3.1.0")
+    monkeypatch.setattr("bratseg.radiomics.features.version", lambda _: "3.1.0")
     with pytest.raises(InputError, match=r"pyradiomics 3\.1\.0 is installed, expected pyradiomics 3\.0\.1"):
         measure_cases([segmented(make_case("c"))], SANE)
 
@@ -157,5 +157,5 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[object]:
         calls.append(arguments)
         return original(*arguments)
 
-    monkeypatch.setattr(bratseg.radiomics_table, "extract_features", extract)
+    monkeypatch.setattr(bratseg.radiomics.measure, "extract_features", extract)
     return calls

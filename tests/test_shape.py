@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from bratseg.shape import shape_features
+from bratseg.radiomics.shape import shape_features
 
 SPACINGS = ((1.0, 1.0, 1.0), (0.9375, 0.9375, 1.2), (0.8, 2.5, 0.9))
 
@@ -65,7 +65,7 @@ def test_the_longest_distance_joins_the_far_corners_of_a_bar() -> None:
 
 
 def test_many_points_are_looked_at_in_blocks() -> None:
-    from bratseg.shape import _longest
+    from bratseg.radiomics.shape import _longest
 
     points = np.random.default_rng(0).standard_normal((700, 3))
     assert _longest(points) == max(float(((points - point) ** 2).sum(axis=1).max()) for point in points)

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseg.clusters import Cluster, Clusters
-from bratseg.projection import Components, Numbers, Scaler, Standard, project, scale
-from bratseg.radiomics import FEATURE_NAMES, Preset
+from bratseg.radiomics.features import FEATURE_NAMES, Preset
+from bratseg.radiomics.projection import Components, Numbers, Scaler, Standard, project, scale
 from bratseg.thresholds import Fill, Mode, Thresholds
 from bratseval.errors import InputError
 

@@ -15,7 +15,8 @@ from typing import Final, get_args
 import numpy as np
 
 from bratseg.models.description import choice_of
-from bratseg.projection import (
+from bratseg.radiomics.features import EXTRACTOR, FEATURE_NAMES, PRESETS, Preset
+from bratseg.radiomics.projection import (
     Components,
     Numbers,
     Scaler,
@@ -26,7 +27,6 @@ from bratseg.projection import (
     read_scaler,
     scaler_table,
 )
-from bratseg.radiomics import EXTRACTOR, FEATURE_NAMES, PRESETS, Preset
 from bratseg.thresholds import Fill, Mode, Thresholds, read_thresholds
 from bratseval.errors import InputError
 from bratseval.files.json_fields import Fields, read_json

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bratseg.cluster_fitting import ClusterFit
 from bratseg.folds import NO_FEATURES, Strata, deal, strata_of
-from bratseg.radiomics_table import Measured
+from bratseg.radiomics.measure import Measured
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseg.projection import Numbers
+from bratseg.radiomics.projection import Numbers
 
 TOLERANCE: Final = 1 + 1e-9  # cases that a fold may be away from its share
 _ORDERS: Final = 5  # in which patients are placed, after the first

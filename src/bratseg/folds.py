@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from bratseg.dealing import TOLERANCE, Counts, dealt_kinds
-from bratseg.projection import Numbers
+from bratseg.radiomics.projection import Numbers
 from bratseval.errors import InputError
 
 NO_FEATURES: Final = -1  # the stratum of cases that have none

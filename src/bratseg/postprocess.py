@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from bratseg.clusters import Clusters, assign
-from bratseg.radiomics import NoFeatures, extract_features
+from bratseg.radiomics.features import NoFeatures, extract_features
 from bratseg.thresholds import LABEL_BY_NAME, Fill, Mode, Redefinition, Removal, Thresholds
 from bratseval.challenge import LABEL_NAMES, REGIONS, Modality
 from bratseval.metrics.components import Mask, components_of

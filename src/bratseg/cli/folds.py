@@ -15,7 +15,7 @@ from bratseval.results.score_submission import cores
 if TYPE_CHECKING:
     from bratseg.cohort import Cohort
     from bratseg.fold_balance import Balance
-    from bratseg.radiomics_table import Measured, Segmented
+    from bratseg.radiomics.measure import Measured, Segmented
 
 
 def add_folds(parser: argparse.ArgumentParser) -> None:
@@ -58,8 +58,8 @@ def _make(output: Path, measured: "Sequence[Measured]", patients: Sequence[str],
     from bratseg.cluster_fitting import COUNTS, fit_clusters
     from bratseg.cohort import make_cohort
     from bratseg.fold_files import write_folds
-    from bratseg.radiomics import PRESETS
-    from bratseg.radiomics_table import rows_of
+    from bratseg.radiomics.features import PRESETS
+    from bratseg.radiomics.measure import rows_of
 
     counts = arguments.clusters or COUNTS
     preset = PRESETS[arguments.preset]
@@ -103,7 +103,7 @@ def _segmented(folder: Path) -> "list[Segmented]":
     Raises:
         InputError: with all folders that are no case or have no reference.
     """
-    from bratseg.radiomics_table import Segmented
+    from bratseg.radiomics.measure import Segmented
 
     found = find_cases(folder)
     problems = list(found.problems.values())
@@ -120,8 +120,8 @@ def _segmented(folder: Path) -> "list[Segmented]":
 def _measure(segmented: "Sequence[Segmented]", arguments: argparse.Namespace) -> "list[Measured]":
     from tqdm import tqdm
 
-    from bratseg.radiomics import PRESETS
-    from bratseg.radiomics_table import measure_cases, write_features
+    from bratseg.radiomics.features import PRESETS
+    from bratseg.radiomics.measure import measure_cases, write_features
 
     with tqdm(total=len(segmented), unit="case", disable=not sys.stderr.isatty()) as bar:
 

@@ -17,7 +17,7 @@ from bratseg.cluster_fitting import clusters_from, fit_clusters
 from bratseg.clusters import Clusters, write_clusters
 from bratseg.phantoms.phantom import Phantom, make_phantom
 from bratseg.pipeline import Ensemble, Volume, segment
-from bratseg.radiomics import FEATURE_NAMES, PRESETS, NoFeatures, extract_features
+from bratseg.radiomics.features import FEATURE_NAMES, PRESETS, NoFeatures, extract_features
 from bratseg.thresholds import Fill, Mode, Thresholds
 from bratseg.tuning.choice import EPS, best_point
 from bratseg.tuning.grid import NOTHING, Grid

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bratseg.out_of_fold import Answered, read_answer
 from bratseg.pipeline import ORIENTATION, read_case
-from bratseg.radiomics import FEATURE_NAMES, PRESETS, NoFeatures, extract_features
+from bratseg.radiomics.features import FEATURE_NAMES, PRESETS, NoFeatures, extract_features
 from bratseg.thresholds import Fill, Mode
 from bratseg.tuning.grid import Grid
 from bratseg.tuning.search import CaseTable, Objective, score_grid

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseg.shape import shape_features
+from bratseg.radiomics.shape import shape_features
 from bratseval.challenge import MODALITIES, Modality
 from bratseval.metrics.components import Mask, components_of
 

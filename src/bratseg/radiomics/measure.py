@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseg.pipeline import MAX_AFFINE_DIFFERENCE_MM, ORIENTATION, hash_case, read_case
-from bratseg.projection import Numbers
-from bratseg.radiomics import (
+from bratseg.radiomics.features import (
     EXTRACTOR,
     FEATURE_NAMES,
     MAX_GREY_LEVELS,
@@ -28,6 +27,7 @@ from bratseg.radiomics import (
     extract_features,
     load_extractor,
 )
+from bratseg.radiomics.projection import Numbers
 from bratseval.challenge import Modality
 from bratseval.errors import InputError
 from bratseval.files.cases import Case

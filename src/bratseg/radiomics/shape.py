@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseg.projection import Numbers
+from bratseg.radiomics.projection import Numbers
 from bratseval.metrics.components import Mask
 
 # Marching cubes, axes (z, y, x). Corners of a cube; the middles of its edges; for each set of corners inside (bits,

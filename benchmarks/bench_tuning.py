@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from bratseg.phantoms import make_phantom
 from bratseg.phantoms.mistakes import mistaken
-from bratseg.postprocess import apply_thresholds
+from bratseg.postprocess.apply import apply_thresholds
 from bratseg.tuning.grid import Grid, Point
 from bratseg.tuning.search import CaseTable, score_grid
 from bratseval.challenge import edition

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from bratseg.clusters import Cluster, Clusters
+from bratseg.postprocess.clusters import Cluster, Clusters
+from bratseg.postprocess.thresholds import Fill, Mode, Redefinition, Removal, Thresholds
 from bratseg.radiomics.features import FEATURE_NAMES, PRESETS
 from bratseg.radiomics.projection import Components, Scaler, Standard
-from bratseg.thresholds import Fill, Mode, Redefinition, Removal, Thresholds
 
 NOTHING = Thresholds((), ())
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bratseg.cluster_fitting import ClusterFit, clusters_from, fit_clusters, nearest
-from bratseg.clusters import assign, read_clusters, write_clusters
+from bratseg.postprocess.clusters import assign, read_clusters, write_clusters
+from bratseg.postprocess.fit_clusters import ClusterFit, clusters_from, fit_clusters, nearest
 from bratseg.radiomics.features import FEATURE_NAMES, PRESETS, Preset
 from bratseg.radiomics.projection import Numbers, Standard, project
 from bratseval.errors import InputError
@@ -223,7 +223,7 @@ def test_the_nearest_centroid_is_the_first_of_equals() -> None:
 
 
 def test_scikit_learn_is_loaded_for_k_means_alone() -> None:
-    code = "import sys, bratseg.cluster_fitting; sys.exit(bool({'sklearn', 'radiomics', 'torch'} & {*sys.modules}))"
+    code = "import sys, bratseg.postprocess.fit_clusters; sys.exit(bool({'sklearn', 'radiomics', 'torch'} & {*sys.modules}))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bratseg.clusters import Assignment, Cluster, assign, read_clusters, write_clusters
+from bratseg.postprocess.clusters import Assignment, Cluster, assign, read_clusters, write_clusters
 from bratseg.radiomics.features import FEATURE_NAMES
 from bratseg.radiomics.projection import Components, Scaler, Standard
 from bratseval.errors import InputError
@@ -194,8 +194,8 @@ def test_what_could_not_be_read_back_is_not_written(tmp_path: Path) -> None:
 def test_clusters_are_read_without_the_packages_that_fit_or_feed_them(tmp_path: Path) -> None:
     write_clusters(tmp_path / "clusters.json", random_clusters())
     code = (
-        "import sys, pathlib, bratseg.clusters, bratseg.postprocess\n"
-        "bratseg.clusters.read_clusters(pathlib.Path(sys.argv[1]))\n"
+        "import sys, pathlib, bratseg.postprocess.clusters, bratseg.postprocess.apply\n"
+        "bratseg.postprocess.clusters.read_clusters(pathlib.Path(sys.argv[1]))\n"
         "sys.exit(bool({'radiomics', 'SimpleITK', 'sklearn', 'torch'} & {*sys.modules}))"
     )
     done = subprocess.run([sys.executable, "-c", code, tmp_path / "clusters.json"], check=False)

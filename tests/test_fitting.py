@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bratseg.clusters import assign, read_clusters
 from bratseg.phantoms import fitting, make_phantom
 from bratseg.phantoms.fitting import Answered, best_thresholds, clusters_of, fit_postprocessing
 from bratseg.pipeline import Ensemble
+from bratseg.postprocess.clusters import assign, read_clusters
+from bratseg.postprocess.thresholds import Removal, Thresholds
 from bratseg.radiomics.features import FEATURE_NAMES
-from bratseg.thresholds import Removal, Thresholds
 from bratseg.weights.folder import add_member, read_manifest
 from bratseval.challenge import EDITIONS
 from made_members import Bright

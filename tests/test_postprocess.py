@@ -11,16 +11,16 @@ import pytest
 from scipy import ndimage
 
 import bratseg.loading
-import bratseg.postprocess
+import bratseg.postprocess.apply
 from boxes import labels_of
-from bratseg.clusters import Clusters, write_clusters
 from bratseg.config import read_config
 from bratseg.loading import load_ensemble
 from bratseg.models.description import write_description
-from bratseg.postprocess import Cleaned, Postprocessed, apply_thresholds, postprocess_case
+from bratseg.postprocess.apply import Cleaned, Postprocessed, apply_thresholds, postprocess_case
+from bratseg.postprocess.clusters import Clusters, write_clusters
+from bratseg.postprocess.thresholds import Fill, Mode, Redefinition, Thresholds
 from bratseg.radiomics.features import NoFeatures
 from bratseg.run import run_cases, write_report
-from bratseg.thresholds import Fill, Mode, Redefinition, Thresholds
 from bratseg.weights.folder import add_member, list_file, read_manifest, write_manifest
 from bratseval.challenge import ED, ET, MODALITIES, NCR
 from bratseval.errors import InputError
@@ -250,14 +250,14 @@ def test_a_reason_why_there_are_no_features_is_the_cases_reason(monkeypatch: pyt
     def none(*_: object) -> None:
         raise NoFeatures("pyradiomics can't be loaded (No module named 'radiomics')")
 
-    monkeypatch.setattr(bratseg.postprocess, "extract_features", none)
+    monkeypatch.setattr(bratseg.postprocess.apply, "extract_features", none)
     found = process(CASE, CLUSTERS)
     assert found.reason.startswith("global thresholds: pyradiomics can't be loaded")
     assert not found.labels.any()
 
 
 def test_a_defect_is_not_taken_for_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bratseg.postprocess, "extract_features", lambda *_: {})
+    monkeypatch.setattr(bratseg.postprocess.apply, "extract_features", lambda *_: {})
     with pytest.raises(KeyError, match="wt_shape_VoxelVolume"):
         process(CASE, CLUSTERS)
 

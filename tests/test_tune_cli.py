@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from bratseg.cli import main
-from bratseg.clusters import read_clusters
 from bratseg.config import read_config
 from bratseg.loading import load_ensemble
 from bratseg.out_of_fold import FOLDER, read_answer
+from bratseg.postprocess.clusters import read_clusters
 from bratseg.tuning.shares import mix
 from bratseg.weights.folder import add_member
 from made_campaign import make_cases, make_splits, make_weights

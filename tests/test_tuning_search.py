@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from boxes import labels_of
 from bratseg.phantoms import make_phantom
 from bratseg.phantoms.mistakes import mistaken
-from bratseg.postprocess import apply_thresholds
-from bratseg.thresholds import Fill, Mode
+from bratseg.postprocess.apply import apply_thresholds
+from bratseg.postprocess.thresholds import Fill, Mode
 from bratseg.tuning.grid import NOTHING, Grid, Point
 from bratseg.tuning.nodes import nodes_of
 from bratseg.tuning.search import CaseTable, score_grid

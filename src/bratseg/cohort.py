@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bratseg.cluster_fitting import ClusterFit
 from bratseg.folds import NO_FEATURES, Strata, deal, strata_of
+from bratseg.postprocess.fit_clusters import ClusterFit
 from bratseg.radiomics.measure import Measured
 
 

@@ -8,10 +8,10 @@ from typing import Final
 
 import numpy as np
 
-from bratseg.cluster_fitting import ClusterFit
 from bratseg.cohort import Cohort
 from bratseg.fold_balance import Balance, balances, random_folds, split_patients
 from bratseg.folds import NO_FEATURES, fold_problems, splits_of
+from bratseg.postprocess.fit_clusters import ClusterFit
 from bratseg.radiomics.features import EXTRACTOR
 from bratseval.results.tables import write_csv
 

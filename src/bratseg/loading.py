@@ -34,7 +34,7 @@ def load_ensemble(folder: Path | None, config: Config, device: str | None) -> It
     chosen = resolve_device(config.device if device is None else device)
     clusters = None
     if weights.clusters and config.postprocess:
-        from bratseg.clusters import read_clusters
+        from bratseg.postprocess.clusters import read_clusters
 
         clusters = read_clusters(weights.clusters)
     with ExitStack() as stack:

@@ -20,7 +20,7 @@ from bratseval.files.nifti import Grid, Image, read_image
 from bratseval.files.orientation import reorient, reorient_back, reoriented_affine
 
 if TYPE_CHECKING:
-    from bratseg.clusters import Clusters
+    from bratseg.postprocess.clusters import Clusters
 
 ORIENTATION: Final = "LPS"  # BraTS stores its voxels so; post-processing sees every case in it
 MAX_AFFINE_DIFFERENCE_MM: Final = 1e-3  # between the modalities of a case; BraTS co-registers them
@@ -240,7 +240,9 @@ def _postprocess(labels: NDArray[np.uint8], volume: Volume, ensemble: Ensemble) 
     """Labels after the fitted thresholds, why these, and how many voxels were removed."""
     if ensemble.clusters is None:
         return labels, f"none: {ensemble.without}", 0
-    from bratseg.postprocess import postprocess_case  # with its scipy.spatial and pyradiomics, for those who need it
+    from bratseg.postprocess.apply import (
+        postprocess_case,  # with its scipy.spatial and pyradiomics, for those who need it
+    )
 
     affine = volume.grid.affine
     images = {modality: reorient(image, affine, ORIENTATION) for modality, image in volume.images.items()}

@@ -55,9 +55,9 @@ def _folds(arguments: argparse.Namespace) -> int:
 
 
 def _make(output: Path, measured: "Sequence[Measured]", patients: Sequence[str], arguments: argparse.Namespace) -> None:
-    from bratseg.cluster_fitting import COUNTS, fit_clusters
     from bratseg.cohort import make_cohort
     from bratseg.fold_files import write_folds
+    from bratseg.postprocess.fit_clusters import COUNTS, fit_clusters
     from bratseg.radiomics.features import PRESETS
     from bratseg.radiomics.measure import rows_of
 

@@ -13,12 +13,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseg.cluster_fitting import clusters_from, fit_clusters
-from bratseg.clusters import Clusters, write_clusters
 from bratseg.phantoms.phantom import Phantom, make_phantom
 from bratseg.pipeline import Ensemble, Volume, segment
+from bratseg.postprocess.clusters import Clusters, write_clusters
+from bratseg.postprocess.fit_clusters import clusters_from, fit_clusters
+from bratseg.postprocess.thresholds import Fill, Mode, Thresholds
 from bratseg.radiomics.features import FEATURE_NAMES, PRESETS, NoFeatures, extract_features
-from bratseg.thresholds import Fill, Mode, Thresholds
 from bratseg.tuning.choice import EPS, best_point
 from bratseg.tuning.grid import NOTHING, Grid
 from bratseg.tuning.search import score_grid

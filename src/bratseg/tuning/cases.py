@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from bratseg.out_of_fold import Answered, read_answer
 from bratseg.pipeline import ORIENTATION, read_case
+from bratseg.postprocess.thresholds import Fill, Mode
 from bratseg.radiomics.features import FEATURE_NAMES, PRESETS, NoFeatures, extract_features
-from bratseg.thresholds import Fill, Mode
 from bratseg.tuning.grid import Grid
 from bratseg.tuning.search import CaseTable, Objective, score_grid
 from bratseg.tuning.shares import Shares, mix, score_shares

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from bratseg.thresholds import Mode, Redefinition, Removal, Thresholds
+from bratseg.postprocess.thresholds import Mode, Redefinition, Removal, Thresholds
 
 # All published thresholds of the winners' sibling for children are multiples of 25 voxels from 0 to 475 and multiples
 # of 0.05 from 0 to 0.95, so these are taken to be the grid that the paper searched (it does not tell).

@@ -12,8 +12,8 @@ from typing import Final
 
 import numpy as np
 
-from bratseg.clusters import write_clusters
 from bratseg.out_of_fold import FOLDER
+from bratseg.postprocess.clusters import write_clusters
 from bratseg.tuning.cases import GRID, Rules
 from bratseg.tuning.choice import EPS, MIN_CASES, Chosen
 from bratseg.tuning.grid import BECOMES, NOTHING, REMOVED, SCARCE, Point

@@ -8,9 +8,9 @@ from typing import Final
 
 import numpy as np
 
-from bratseg.cluster_fitting import ClusterFit, clusters_from, fit_clusters
-from bratseg.clusters import Clusters
 from bratseg.out_of_fold import LoadFold, OutOfFold, fold_of_cases, predict_out_of_fold, read_splits
+from bratseg.postprocess.clusters import Clusters
+from bratseg.postprocess.fit_clusters import ClusterFit, clusters_from, fit_clusters
 from bratseg.radiomics.features import FEATURE_NAMES, PRESETS
 from bratseg.radiomics.projection import project
 from bratseg.tuning.cases import GRID, Row, Rules, each_case, row_of_case, shares_of_case

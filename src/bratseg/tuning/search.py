@@ -7,7 +7,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseg.thresholds import Fill, Mode
+from bratseg.postprocess.thresholds import Fill, Mode
 from bratseg.tuning.distances import node_windows
 from bratseg.tuning.grid import Grid
 from bratseg.tuning.nodes import Nodes, nodes_of

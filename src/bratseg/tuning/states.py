@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseg.thresholds import LABEL_BY_NAME, Fill, Mode
+from bratseg.postprocess.thresholds import LABEL_BY_NAME, Fill, Mode
 from bratseg.tuning.grid import BECOMES, REMOVED, SCARCE, Grid
 from bratseg.tuning.nodes import Nodes
 from bratseval.challenge import REGIONS

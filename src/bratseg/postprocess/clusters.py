@@ -15,6 +15,7 @@ from typing import Final, get_args
 import numpy as np
 
 from bratseg.models.description import choice_of
+from bratseg.postprocess.thresholds import Fill, Mode, Thresholds, read_thresholds
 from bratseg.radiomics.features import EXTRACTOR, FEATURE_NAMES, PRESETS, Preset
 from bratseg.radiomics.projection import (
     Components,
@@ -27,7 +28,6 @@ from bratseg.radiomics.projection import (
     read_scaler,
     scaler_table,
 )
-from bratseg.thresholds import Fill, Mode, Thresholds, read_thresholds
 from bratseval.errors import InputError
 from bratseval.files.json_fields import Fields, read_json
 

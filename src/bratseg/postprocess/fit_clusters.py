@@ -13,10 +13,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseg.clusters import Cluster, Clusters
+from bratseg.postprocess.clusters import Cluster, Clusters
+from bratseg.postprocess.thresholds import Fill, Mode, Thresholds
 from bratseg.radiomics.features import FEATURE_NAMES, Preset
 from bratseg.radiomics.projection import Components, Numbers, Scaler, Standard, project, scale
-from bratseg.thresholds import Fill, Mode, Thresholds
 from bratseval.errors import InputError
 
 VARIANCE: Final = 0.99  # kept by the principal components: arXiv 2412.04111

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from bratseg.clusters import Clusters, assign
+from bratseg.postprocess.clusters import Clusters, assign
+from bratseg.postprocess.thresholds import LABEL_BY_NAME, Fill, Mode, Redefinition, Removal, Thresholds
 from bratseg.radiomics.features import NoFeatures, extract_features
-from bratseg.thresholds import LABEL_BY_NAME, Fill, Mode, Redefinition, Removal, Thresholds
 from bratseval.challenge import LABEL_NAMES, REGIONS, Modality
 from bratseval.metrics.components import Mask, components_of
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseg.config import read_config
-from bratseg.loading import load_ensemble
+from bratseg.inference.config import read_config
+from bratseg.inference.load import load_ensemble
+from bratseg.inference.pipeline import Ensemble, read_case, segment
 from bratseg.phantoms import make_phantom, write_phantom
-from bratseg.pipeline import Ensemble, read_case, segment
 from bratseval.challenge import EDITIONS, REGIONS
 from bratseval.files.cases import Case, case_of_files, find_cases
 from bratseval.files.nifti import read_labels

@@ -90,7 +90,7 @@ def test_what_would_be_unsafe_is_seen(source: str) -> None:
 
 
 def test_an_import_that_turns_the_arrow_round_is_seen() -> None:
-    assert "bratseg.pipeline" in list(imports("def f():\n    from bratseg.pipeline import segment"))
+    assert "bratseg.inference.pipeline" in list(imports("def f():\n    from bratseg.inference.pipeline import segment"))
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: path.stem)

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-import bratseg.loading
+import bratseg.inference.load
 from bratseg.cli import main
-from bratseg.config import read_config
-from bratseg.pipeline import Ensemble
-from bratseg.run import Settings
+from bratseg.inference.config import read_config
+from bratseg.inference.pipeline import Ensemble
+from bratseg.inference.run import Settings
 from bratseval.errors import InputError
 from made_members import Bright
 
@@ -32,7 +32,7 @@ def _made_weights(monkeypatch: pytest.MonkeyPatch) -> None:
             Settings("made", "0" * 64, mirroring=False, tile_step=0.5, postprocess=True, device="cpu"),
         )
 
-    monkeypatch.setattr(bratseg.loading, "load_ensemble", load)
+    monkeypatch.setattr(bratseg.inference.load, "load_ensemble", load)
 
 
 def test_all_cases_done_is_0_and_each_has_its_line(
@@ -148,11 +148,11 @@ SLOW_RUN = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in its background ignores it
 from pathlib import Path
-import bratseg.loading
+import bratseg.inference.load
 from contextlib import contextmanager
 from made_members import Bright
-from bratseg.pipeline import Ensemble
-from bratseg.run import Settings
+from bratseg.inference.pipeline import Ensemble
+from bratseg.inference.run import Settings
 
 class Slow(Bright):
     def predict(self, patch):
@@ -164,7 +164,7 @@ def load(*_):
     settings = Settings("made", "0" * 64, mirroring=False, tile_step=0.5, postprocess=True, device="cpu")
     yield Ensemble(((Slow(), 1.0),), None, 0.5), settings
 
-bratseg.loading.load_ensemble = load
+bratseg.inference.load.load_ensemble = load
 from bratseg.cli import main
 sys.exit(main(sys.argv[1:]))
 """

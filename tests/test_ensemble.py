@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bratseg.ensemble import common_outputs, paint, to_common
+from bratseg.inference.ensemble import common_outputs, paint, to_common
 from bratseg.models.member import Outputs
 from made_members import LABELS, REGIONS
 

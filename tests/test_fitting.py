@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from bratseg.inference.pipeline import Ensemble
 from bratseg.phantoms import fitting, make_phantom
 from bratseg.phantoms.fitting import Answered, best_thresholds, clusters_of, fit_postprocessing
-from bratseg.pipeline import Ensemble
 from bratseg.postprocess.clusters import assign, read_clusters
 from bratseg.postprocess.thresholds import Removal, Thresholds
 from bratseg.radiomics.features import FEATURE_NAMES

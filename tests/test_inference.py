@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bratseg.inference import importance, sliding_window, tile_corners
+from bratseg.inference.sliding_window import importance, sliding_window, tile_corners
 from made_members import Bright, description
 
 

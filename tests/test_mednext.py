@@ -10,11 +10,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from bratseg.inference import sliding_window
+from bratseg.inference.preprocessing import preprocess, restore, to_probabilities
+from bratseg.inference.sliding_window import sliding_window
 from bratseg.models.member import MedNeXtArchitecture, MemberDescription
 from bratseg.models.networks import build_mednext, check_fit, stored_state
 from bratseg.models.torch_engine import load_member
-from bratseg.preprocessing import preprocess, restore, to_probabilities
 from bratseg.weights.convert.checkpoint import find_weights
 from bratseg.weights.convert.convert import convert_checkpoint, convert_model_folder
 from bratseg.weights.convert.mednext_keys import topology_of

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bratseg.ensemble import paint
+from bratseg.inference.ensemble import paint
 from bratseval.files.nifti import read_image
 from foreign_models import dataset, plans, write_folder
 from upstream_predictor import made_images, ours, upstream

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-import bratseg.loading
+import bratseg.inference.load
 import bratseg.postprocess.apply
 from boxes import labels_of
-from bratseg.config import read_config
-from bratseg.loading import load_ensemble
+from bratseg.inference.config import read_config
+from bratseg.inference.load import load_ensemble
+from bratseg.inference.run import run_cases, write_report
 from bratseg.models.description import write_description
 from bratseg.postprocess.apply import Cleaned, Postprocessed, apply_thresholds, postprocess_case
 from bratseg.postprocess.clusters import Clusters, write_clusters
 from bratseg.postprocess.thresholds import Fill, Mode, Redefinition, Thresholds
 from bratseg.radiomics.features import NoFeatures
-from bratseg.run import run_cases, write_report
 from bratseg.weights.folder import add_member, list_file, read_manifest, write_manifest
 from bratseval.challenge import ED, ET, MODALITIES, NCR
 from bratseval.errors import InputError
@@ -268,7 +268,7 @@ def test_a_defect_is_not_taken_for_a_reason(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture
 def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Clusters], Path]:
     """Makes a weights folder of Bright, whose files a real engine never sees, with fitted clusters."""
-    monkeypatch.setattr(bratseg.loading, "load_member", lambda *_, **__: Bright())
+    monkeypatch.setattr(bratseg.inference.load, "load_member", lambda *_, **__: Bright())
 
     def make(clusters: Clusters) -> Path:
         folder = tmp_path / "weights"

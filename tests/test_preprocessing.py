@@ -10,6 +10,7 @@ from nnunetv2.preprocessing.resampling.default_resampling import resample_data_o
 from nnunetv2.preprocessing.resampling.resample_torch import resample_torch_fornnunet
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
+from bratseg.inference.preprocessing import nonzero_region, normalize, preprocess, resample, restore, to_probabilities
 from bratseg.models.member import (
     Intensities,
     MemberDescription,
@@ -18,7 +19,6 @@ from bratseg.models.member import (
     Preprocessing,
     Resampling,
 )
-from bratseg.preprocessing import nonzero_region, normalize, preprocess, resample, restore, to_probabilities
 from bratseval.errors import InputError
 
 MASKED = Normalization("ZScoreNormalization", use_mask=True)

@@ -9,9 +9,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-import bratseg.run
-from bratseg.pipeline import Ensemble
-from bratseg.run import CaseResult, Settings, run_cases, write_report
+import bratseg.inference.run
+from bratseg.inference.pipeline import Ensemble
+from bratseg.inference.run import CaseResult, Settings, run_cases, write_report
 from bratseval.files.cases import find_cases
 from bratseval.files.nifti import grid_of, read_image, read_labels, write_image
 from made_members import Bright, description
@@ -249,7 +249,7 @@ def test_a_full_disk_ends_the_run_with_a_reason_for_each_case(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(bratseg.run, "write_labels", full)
+    monkeypatch.setattr(bratseg.inference.run, "write_labels", full)
     member = Bright()
     results = run(tmp_path / "cases", tmp_path / "out", member)
     assert [result.state for result in results.values()] == ["failed", "failed"]
@@ -277,8 +277,8 @@ def test_a_case_is_preprocessed_once_for_members_with_the_same_recipe(
 ) -> None:
     make_case("A")
     calls = []
-    original = bratseg.pipeline.preprocess
-    monkeypatch.setattr(bratseg.pipeline, "preprocess", lambda *a: (calls.append(a[2]), original(*a))[1])
+    original = bratseg.inference.pipeline.preprocess
+    monkeypatch.setattr(bratseg.inference.pipeline, "preprocess", lambda *a: (calls.append(a[2]), original(*a))[1])
     members = [Bright(), Bright(), Bright(about=description(spacing=2.0))]
     ensemble = Ensemble(tuple((member, 1.0) for member in members), None, 0.5)
     (tmp_path / "out").mkdir()

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from bratseg.cli import main
-from bratseg.config import read_config
-from bratseg.loading import load_ensemble
-from bratseg.out_of_fold import FOLDER, read_answer
+from bratseg.inference.config import read_config
+from bratseg.inference.load import load_ensemble
+from bratseg.inference.out_of_fold import FOLDER, read_answer
 from bratseg.postprocess.clusters import read_clusters
 from bratseg.tuning.shares import mix
 from bratseg.weights.folder import add_member
@@ -61,8 +61,8 @@ def test_every_case_is_answered_by_the_fold_that_did_not_see_it(campaign: Path) 
 
 
 def test_answers_are_those_of_inference_with_that_fold_alone(campaign: Path, tmp_path: Path) -> None:
+    from bratseg.inference.pipeline import answer, read_case
     from bratseg.models.torch_engine import load_member
-    from bratseg.pipeline import answer, read_case
     from bratseval.files.cases import find_cases
 
     case = find_cases(campaign / "cases").cases[1]

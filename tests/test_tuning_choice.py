@@ -7,9 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from boxes import labels_of
-from bratseg.ensemble import paint
+from bratseg.inference.ensemble import paint
+from bratseg.inference.out_of_fold import Answered, Split, fold_of_cases, read_splits
 from bratseg.models.member import Outputs
-from bratseg.out_of_fold import Answered, Split, fold_of_cases, read_splits
 from bratseg.tuning.choice import best_point, choose, interval_of
 from bratseg.tuning.grid import NOTHING, Grid
 from bratseg.tuning.search import CaseTable

@@ -15,9 +15,9 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
-from bratseg.inference import sliding_window
+from bratseg.inference.preprocessing import preprocess, restore, to_probabilities
+from bratseg.inference.sliding_window import sliding_window
 from bratseg.models.torch_engine import load_member
-from bratseg.preprocessing import preprocess, restore, to_probabilities
 from bratseg.weights.convert.convert import convert_model_folder
 from bratseg.weights.folder import read_weights
 

@@ -8,11 +8,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseg.config import Config
-from bratseg.loading import load_ensemble
+from bratseg.inference.config import Config
+from bratseg.inference.load import load_ensemble
+from bratseg.inference.pipeline import ORIENTATION, read_case
+from bratseg.inference.run import CaseResult, run_cases, write_report
 from bratseg.phantoms import make_phantom, write_phantom
-from bratseg.pipeline import ORIENTATION, read_case
-from bratseg.run import CaseResult, run_cases, write_report
 from bratseval.challenge import EDITIONS
 from bratseval.errors import InputError
 from bratseval.files.cases import Case, find_cases

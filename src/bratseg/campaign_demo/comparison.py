@@ -9,9 +9,9 @@ from typing import Final
 
 import numpy as np
 
-from bratseg.config import read_config
-from bratseg.loading import load_ensemble
-from bratseg.run import run_cases
+from bratseg.inference.config import read_config
+from bratseg.inference.load import load_ensemble
+from bratseg.inference.run import run_cases
 from bratseg.training.campaign import Domain
 from bratseg.training.packing import pack
 from bratseval.challenge import EDITIONS

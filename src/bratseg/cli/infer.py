@@ -13,7 +13,7 @@ from bratseval.errors import InputError
 from bratseval.files.cases import Found, case_of_files, find_cases
 
 if TYPE_CHECKING:
-    from bratseg.run import CaseResult
+    from bratseg.inference.run import CaseResult
 
 
 def add_infer(parser: argparse.ArgumentParser) -> None:
@@ -30,9 +30,9 @@ def add_infer(parser: argparse.ArgumentParser) -> None:
 
 def _infer(arguments: argparse.Namespace) -> int:
     from bratseg.cli.progress import Progress
-    from bratseg.config import read_config
-    from bratseg.loading import load_ensemble
-    from bratseg.run import run_cases, write_report
+    from bratseg.inference.config import read_config
+    from bratseg.inference.load import load_ensemble
+    from bratseg.inference.run import run_cases, write_report
 
     config = read_config(arguments.parameters)
     try:

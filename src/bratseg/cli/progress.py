@@ -4,7 +4,7 @@ import sys
 
 from tqdm import tqdm
 
-from bratseg.run import CaseResult
+from bratseg.inference.run import CaseResult
 from bratseval.challenge import LABEL_NAMES
 
 

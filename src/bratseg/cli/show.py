@@ -40,8 +40,8 @@ def add_demo(parser: argparse.ArgumentParser) -> None:
 
 def _demo(arguments: argparse.Namespace) -> int:
     from bratseg.cli.progress import case_line
-    from bratseg.config import read_config
     from bratseg.demo import EDITION, phantom_case, run_demo
+    from bratseg.inference.config import read_config
 
     folder = arguments.case
     if folder is None:

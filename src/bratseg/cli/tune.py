@@ -31,7 +31,7 @@ def add_tune(parser: argparse.ArgumentParser) -> None:
 
 
 def _tune(arguments: argparse.Namespace) -> int:
-    from bratseg.config import read_config
+    from bratseg.inference.config import read_config
     from bratseg.models.torch_engine import load_member, resolve_device
     from bratseg.tuning.cases import Rules
     from bratseg.tuning.landscape import LANDSCAPE, draw_landscape

@@ -73,7 +73,7 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _convert(arguments: argparse.Namespace) -> int:
-    from bratseg.config import read_config
+    from bratseg.inference.config import read_config
     from bratseg.weights.convert.convert import convert_checkpoint, convert_model_folder
 
     sources: list[Path] = arguments.source
@@ -113,7 +113,7 @@ def _convert(arguments: argparse.Namespace) -> int:
 
 
 def _pack(arguments: argparse.Namespace) -> int:
-    from bratseg.config import read_config
+    from bratseg.inference.config import read_config
     from bratseg.training.packing import pack
 
     pack(
@@ -137,8 +137,8 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _fit(arguments: argparse.Namespace) -> int:
-    from bratseg.config import read_config
-    from bratseg.loading import load_ensemble
+    from bratseg.inference.config import read_config
+    from bratseg.inference.load import load_ensemble
     from bratseg.phantoms.fitting import fit_postprocessing
 
     with load_ensemble(arguments.folder, read_config(), None) as (ensemble, _):

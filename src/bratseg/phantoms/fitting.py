@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from bratseg.inference.pipeline import Ensemble, Volume, segment
 from bratseg.phantoms.phantom import Phantom, make_phantom
-from bratseg.pipeline import Ensemble, Volume, segment
 from bratseg.postprocess.clusters import Clusters, write_clusters
 from bratseg.postprocess.fit_clusters import clusters_from, fit_clusters
 from bratseg.postprocess.thresholds import Fill, Mode, Thresholds

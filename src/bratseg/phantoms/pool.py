@@ -13,9 +13,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from bratseg.inference.preprocessing import preprocess
 from bratseg.models.member import Preprocessing
 from bratseg.phantoms.phantom import make_phantom
-from bratseg.preprocessing import preprocess
 from bratseval.challenge import MODALITIES
 
 _BOX_MM: Final = (164.0, 204.0, 156.0)  # a volume that holds every phantom's brain

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseg.pipeline import MAX_AFFINE_DIFFERENCE_MM, ORIENTATION, hash_case, read_case
+from bratseg.inference.pipeline import MAX_AFFINE_DIFFERENCE_MM, ORIENTATION, hash_case, read_case
 from bratseg.radiomics.features import (
     EXTRACTOR,
     FEATURE_NAMES,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from bratseg.pipeline import MAX_AFFINE_DIFFERENCE_MM
+from bratseg.inference.pipeline import MAX_AFFINE_DIFFERENCE_MM
 from bratseg.training.campaign import Domain
 from bratseg.training.layout import Layout
 from bratseg.training.records import sha256_of, write_json

@@ -12,8 +12,8 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseg.out_of_fold import Answered, read_answer
-from bratseg.pipeline import ORIENTATION, read_case
+from bratseg.inference.out_of_fold import Answered, read_answer
+from bratseg.inference.pipeline import ORIENTATION, read_case
 from bratseg.postprocess.thresholds import Fill, Mode
 from bratseg.radiomics.features import FEATURE_NAMES, PRESETS, NoFeatures, extract_features
 from bratseg.tuning.grid import Grid
@@ -140,7 +140,7 @@ def _reference(case: Case, grid: VoxelGrid) -> NDArray[np.uint8]:
     return image.voxels
 
 
-# What a single case can raise for reasons of its own, as in `bratseg.run`.
+# What a single case can raise for reasons of its own, as in `bratseg.inference.run`.
 _CASE_FAILURES: Final = (OSError, MemoryError, ArithmeticError, ValueError, LookupError, RuntimeError)
 
 

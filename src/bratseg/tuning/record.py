@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from bratseg.out_of_fold import FOLDER
+from bratseg.inference.out_of_fold import FOLDER
 from bratseg.postprocess.clusters import write_clusters
 from bratseg.tuning.cases import GRID, Rules
 from bratseg.tuning.choice import EPS, MIN_CASES, Chosen

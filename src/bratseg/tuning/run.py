@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from bratseg.out_of_fold import LoadFold, OutOfFold, fold_of_cases, predict_out_of_fold, read_splits
+from bratseg.inference.out_of_fold import LoadFold, OutOfFold, fold_of_cases, predict_out_of_fold, read_splits
 from bratseg.postprocess.clusters import Clusters
 from bratseg.postprocess.fit_clusters import ClusterFit, clusters_from, fit_clusters
 from bratseg.radiomics.features import FEATURE_NAMES, PRESETS

@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseg.ensemble import common_outputs, paint, to_common
-from bratseg.out_of_fold import Answered
+from bratseg.inference.ensemble import common_outputs, paint, to_common
+from bratseg.inference.out_of_fold import Answered
 from bratseg.tuning.choice import EPS
 from bratseg.tuning.search import Objective
 from bratseval.challenge import Edition

@@ -5,11 +5,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from bratseg.config import Config
-from bratseg.ensemble import common_outputs
+from bratseg.inference.config import Config
+from bratseg.inference.ensemble import common_outputs
+from bratseg.inference.pipeline import Ensemble
+from bratseg.inference.run import Settings
 from bratseg.models.torch_engine import load_member, resolve_device
-from bratseg.pipeline import Ensemble
-from bratseg.run import Settings
 from bratseg.weights.folder import default_weights, read_weights
 from bratseval.errors import InputError
 

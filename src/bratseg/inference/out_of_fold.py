@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from bratseg.inference.pipeline import answer, hash_case, read_case
 from bratseg.models.member import Member, OutOfDeviceMemory, Outputs
-from bratseg.pipeline import answer, hash_case, read_case
 from bratseg.weights.folder import DESCRIPTION, Entry, Weights
 from bratseval.errors import InputError
 from bratseval.files.cases import Case
@@ -23,7 +23,7 @@ from bratseval.files.json_fields import read_json
 FOLDER: Final = "out_of_fold"
 FORMAT: Final = 1
 _FOLD: Final = re.compile(r"fold_(\d+)\.safetensors")
-# What a single case can raise for reasons of its own, as in `bratseg.run`.
+# What a single case can raise for reasons of its own, as in `bratseg.inference.run`.
 _CASE_FAILURES: Final = (InputError, OSError, MemoryError, ArithmeticError, ValueError, LookupError, RuntimeError)
 
 # Loads one fold of a member: the member's folder and the fold's file.

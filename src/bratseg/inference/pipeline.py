@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseg.ensemble import common_outputs, paint, to_common
-from bratseg.inference import sliding_window
+from bratseg.inference.ensemble import common_outputs, paint, to_common
+from bratseg.inference.preprocessing import Prepared, preprocess, restore, to_probabilities
+from bratseg.inference.sliding_window import sliding_window
 from bratseg.models.member import Member, OutOfDeviceMemory, Outputs, Preprocessing
-from bratseg.preprocessing import Prepared, preprocess, restore, to_probabilities
 from bratseval.challenge import MODALITIES, Modality
 from bratseval.errors import InputError
 from bratseval.files.cases import Case

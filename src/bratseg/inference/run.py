@@ -15,8 +15,8 @@ from typing import Final, Literal
 
 import numpy as np
 
+from bratseg.inference.pipeline import Ensemble, Volume, hash_case, read_case, segment
 from bratseg.models.member import OutOfDeviceMemory
-from bratseg.pipeline import Ensemble, Volume, hash_case, read_case, segment
 from bratseval.errors import InputError
 from bratseval.files.cases import Case, Found
 from bratseval.files.nifti import read_grid, read_labels, remove_partial_files, write_labels

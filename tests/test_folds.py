@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bratseg.fold_balance import balances, random_folds, split_patients
-from bratseg.folds import (
+from bratseg.folds.balance import balances, random_folds, split_patients
+from bratseg.folds.split import (
     NO_FEATURES,
     counts_of,
     deal,

@@ -13,8 +13,8 @@ from bratseval.files.cases import find_cases
 from bratseval.results.score_submission import cores
 
 if TYPE_CHECKING:
-    from bratseg.cohort import Cohort
-    from bratseg.fold_balance import Balance
+    from bratseg.folds.balance import Balance
+    from bratseg.folds.cohort import Cohort
     from bratseg.radiomics.measure import Measured, Segmented
 
 
@@ -33,7 +33,7 @@ def add_folds(parser: argparse.ArgumentParser) -> None:
 
 
 def _folds(arguments: argparse.Namespace) -> int:
-    from bratseg.folds import check_folds, patients_of
+    from bratseg.folds.split import check_folds, patients_of
 
     output: Path = arguments.output
     segmented = _segmented(arguments.cases)
@@ -55,8 +55,8 @@ def _folds(arguments: argparse.Namespace) -> int:
 
 
 def _make(output: Path, measured: "Sequence[Measured]", patients: Sequence[str], arguments: argparse.Namespace) -> None:
-    from bratseg.cohort import make_cohort
-    from bratseg.fold_files import write_folds
+    from bratseg.folds.cohort import make_cohort
+    from bratseg.folds.files import write_folds
     from bratseg.postprocess.fit_clusters import COUNTS, fit_clusters
     from bratseg.radiomics.features import PRESETS
     from bratseg.radiomics.measure import rows_of
@@ -142,7 +142,7 @@ def _draw(output: Path, cohort: "Cohort", even: "Mapping[int, Balance]", silhoue
     except ImportError:
         print("no plots were drawn: matplotlib is not installed. Install brats-harness[picture].", file=sys.stderr)
         return
-    from bratseg.fold_plots import draw_balance, draw_silhouettes
+    from bratseg.folds.plots import draw_balance, draw_silhouettes
 
     draw_balance(output / "balance.png", even, cohort.volumes_ml)
     if silhouettes:
@@ -150,8 +150,8 @@ def _draw(output: Path, cohort: "Cohort", even: "Mapping[int, Balance]", silhoue
 
 
 def _tell(cohort: "Cohort", even: "Mapping[int, Balance]") -> None:
-    from bratseg.fold_plots import stratum_name
-    from bratseg.folds import uneven
+    from bratseg.folds.plots import stratum_name
+    from bratseg.folds.split import uneven
 
     print(f"{len(cohort.cases)} cases of {len(set(cohort.patients))} patients in {cohort.folds} folds\n")
     print(f"{'stratum':<12}  {'cases':>5}  {'in each fold':<24}  off its share  random folds: median, 95 %")

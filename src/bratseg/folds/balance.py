@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseg.folds import counts_of
+from bratseg.folds.split import counts_of
 
 DRAWS: Final = 1000
 

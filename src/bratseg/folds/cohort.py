@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bratseg.folds import NO_FEATURES, Strata, deal, strata_of
+from bratseg.folds.split import NO_FEATURES, Strata, deal, strata_of
 from bratseg.postprocess.fit_clusters import ClusterFit
 from bratseg.radiomics.measure import Measured
 

@@ -8,9 +8,9 @@ from typing import Final
 
 import numpy as np
 
-from bratseg.cohort import Cohort
-from bratseg.fold_balance import Balance, balances, random_folds, split_patients
-from bratseg.folds import NO_FEATURES, fold_problems, splits_of
+from bratseg.folds.balance import Balance, balances, random_folds, split_patients
+from bratseg.folds.cohort import Cohort
+from bratseg.folds.split import NO_FEATURES, fold_problems, splits_of
 from bratseg.postprocess.fit_clusters import ClusterFit
 from bratseg.radiomics.features import EXTRACTOR
 from bratseval.results.tables import write_csv

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from bratseg.dealing import TOLERANCE, Counts, dealt_kinds
+from bratseg.folds.assign import TOLERANCE, Counts, dealt_kinds
 from bratseg.radiomics.projection import Numbers
 from bratseval.errors import InputError
 

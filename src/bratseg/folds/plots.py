@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from bratseg.fold_balance import Balance
-from bratseg.folds import NO_FEATURES
+from bratseg.folds.balance import Balance
+from bratseg.folds.split import NO_FEATURES
 
 _INK: Final = "#222222"
 _OURS: Final = "#0072b2"  # Okabe and Ito's colours, told apart by colour-blind eyes

@@ -8,8 +8,8 @@ import torch
 
 from bratseg.models.member import MedNeXtArchitecture
 from bratseg.models.networks import build_mednext, fill
-from bratseg.trainers.mednext import HEADS, MedNeXtNetwork, MedNeXtTrainer
 from bratseg.training.campaign import read_campaign, template
+from bratseg.training.mednext_trainer import HEADS, MedNeXtNetwork, MedNeXtTrainer
 from bratseg.training.planning import campaign_plans
 from bratseg.weights.convert.checkpoint import find_weights
 
@@ -22,7 +22,7 @@ def network(*, checkpointing: bool = False) -> MedNeXtNetwork:
 
 
 def test_plans_can_name_it() -> None:
-    assert locate("bratseg.trainers.mednext.MedNeXtNetwork") is MedNeXtNetwork
+    assert locate("bratseg.training.mednext_trainer.MedNeXtNetwork") is MedNeXtNetwork
 
 
 @pytest.mark.parametrize("training", [True, False])

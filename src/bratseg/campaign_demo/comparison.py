@@ -13,7 +13,7 @@ from bratseg.inference.config import read_config
 from bratseg.inference.load import load_ensemble
 from bratseg.inference.run import run_cases
 from bratseg.training.campaign import Domain
-from bratseg.training.packing import pack
+from bratseg.training.pack import pack
 from bratseval.challenge import EDITIONS
 from bratseval.files.cases import Found, find_cases
 from bratseval.files.nifti import read_labels

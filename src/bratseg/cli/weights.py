@@ -114,7 +114,7 @@ def _convert(arguments: argparse.Namespace) -> int:
 
 def _pack(arguments: argparse.Namespace) -> int:
     from bratseg.inference.config import read_config
-    from bratseg.training.packing import pack
+    from bratseg.training.pack import pack
 
     pack(
         arguments.folder,

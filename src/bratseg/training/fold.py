@@ -11,10 +11,10 @@ import torch
 from torch.backends import cudnn
 from torch.multiprocessing.spawn import spawn
 
-from bratseg.trainers.mednext import MedNeXtTrainer
-from bratseg.trainers.nnunet import CampaignTrainer
 from bratseg.training.campaign import Campaign, read_campaign
 from bratseg.training.layout import BEST, CONFIGURATIONS, FINAL, LATEST, PLANS, Layout
+from bratseg.training.mednext_trainer import MedNeXtTrainer
+from bratseg.training.nnunet_trainer import CampaignTrainer
 from bratseg.training.stages import Stage, stages_of, teacher_fold
 from bratseg.weights.convert.convert import load_checkpoint
 

@@ -25,7 +25,7 @@ _SMALLEST_EDGE: Final = 4  # of the deepest features: nnunetv2 2.8.1, Experiment
 _SAMPLED_VOXELS: Final = 1_000_000
 _DATA: Final = f"{PLANS}_3d_fullres"  # the preprocessed data, shared by both networks
 _MOVED: Final = f"{PLANS}Moved"
-_NETWORK: Final = "bratseg.trainers.mednext.MedNeXtNetwork"
+_NETWORK: Final = "bratseg.training.mednext_trainer.MedNeXtNetwork"
 
 Table = dict[str, Any]
 

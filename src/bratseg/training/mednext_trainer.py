@@ -14,7 +14,7 @@ from torch.utils.checkpoint import checkpoint
 
 from bratseg.models.member import MedNeXtArchitecture
 from bratseg.models.networks import build_mednext
-from bratseg.trainers.nnunet import CampaignTrainer
+from bratseg.training.nnunet_trainer import CampaignTrainer
 
 HEADS: Final = 5  # at full resolution and after each halving
 _EPS: Final = 1e-4  # of AdamW; smaller ones overflow in half precision: github.com/MIC-DKFZ/MedNeXt

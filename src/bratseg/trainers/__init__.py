@@ -1,1 +1,0 @@
-"""The classes that run inside nnU-Net's trainer, and nothing else."""

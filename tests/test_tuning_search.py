@@ -11,8 +11,8 @@ from bratseg.phantoms import make_phantom
 from bratseg.phantoms.mistakes import mistaken
 from bratseg.postprocess.apply import apply_thresholds
 from bratseg.postprocess.thresholds import Fill, Mode
+from bratseg.tuning.component_graph import nodes_of
 from bratseg.tuning.grid import NOTHING, Grid, Point
-from bratseg.tuning.nodes import nodes_of
 from bratseg.tuning.search import CaseTable, score_grid
 from bratseg.tuning.states import states_of
 from bratseval.challenge import EDITIONS

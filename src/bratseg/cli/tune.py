@@ -34,9 +34,9 @@ def _tune(arguments: argparse.Namespace) -> int:
     from bratseg.inference.config import read_config
     from bratseg.models.torch_engine import load_member, resolve_device
     from bratseg.tuning.cases import Rules
-    from bratseg.tuning.landscape import LANDSCAPE, draw_landscape
     from bratseg.tuning.record import write_tuning
     from bratseg.tuning.run import tune
+    from bratseg.tuning.threshold_curves import LANDSCAPE, draw_landscape
     from bratseg.weights.folder import read_weights
     from bratseval.challenge import edition
     from bratseval.files.cases import find_cases

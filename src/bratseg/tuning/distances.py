@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from bratseg.tuning.nodes import Nodes
+from bratseg.tuning.component_graph import Nodes
 from bratseval.metrics.overlap import Spacing, Surface, is_lattice, robust_hausdorff_mm, surface_areas_mm2, windows_of
 
 _SHARE: Final = 95 / 100.0

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bratseg.tuning.component_graph import Nodes
 from bratseg.tuning.distances import LesionDistances, Windows
-from bratseg.tuning.nodes import Nodes
 from bratseg.tuning.reference import Right
 from bratseval.metrics.overlap import Counts, Spacing, dice
 from bratseval.scoring.merge_2024 import joined_numbers

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseg.postprocess.thresholds import Fill, Mode
+from bratseg.tuning.component_graph import Nodes, nodes_of
+from bratseg.tuning.dilated_components import Reaches, reaches_of
 from bratseg.tuning.distances import node_windows
 from bratseg.tuning.grid import Grid
-from bratseg.tuning.nodes import Nodes, nodes_of
-from bratseg.tuning.reaches import Reaches, reaches_of
 from bratseg.tuning.reference import lesions_of
 from bratseg.tuning.regions import RegionValues, Tissue, score_region
 from bratseg.tuning.states import States, states_of

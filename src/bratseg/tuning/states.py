@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseg.postprocess.thresholds import LABEL_BY_NAME, Fill, Mode
+from bratseg.tuning.component_graph import Nodes
 from bratseg.tuning.grid import BECOMES, REMOVED, SCARCE, Grid
-from bratseg.tuning.nodes import Nodes
 from bratseval.challenge import REGIONS
 
 # The label of each node, 0 where it was removed.

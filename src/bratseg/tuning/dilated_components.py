@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from bratseg.tuning.nodes import Nodes, linked
+from bratseg.tuning.component_graph import Nodes, linked
 from bratseval.metrics.components import dilate
 
 

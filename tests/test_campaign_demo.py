@@ -4,10 +4,10 @@ import csv
 
 import pytest
 
-from bratseg.campaign_demo.comparison import Row
-from bratseg.campaign_demo.demo import Outcome, run_campaign_demo
-from bratseg.campaign_demo.hospitals import FULL, SMALL
 from bratseg.cli.campaign_demo import table
+from bratseg.demo.campaign import Outcome, run_campaign_demo
+from bratseg.demo.campaign_scores import Row
+from bratseg.demo.hospitals import FULL, SMALL
 from bratseg.weights.folder import read_weights
 
 

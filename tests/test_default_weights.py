@@ -9,15 +9,16 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from bratseg.demo.one_case.default_weights import training
 from safetensors.numpy import load_file
 
+from bratseg.demo.default_weights.augment import draw_patch
+from bratseg.demo.default_weights.pool import Sample, load_sample, make_samples
+from bratseg.demo.default_weights.training import FIRST_SEED, RECIPE, Settings, region_loss, train
 from bratseg.inference.config import read_config
 from bratseg.inference.load import load_ensemble
 from bratseg.inference.pipeline import Ensemble, read_case, segment
-from bratseg.phantoms import make_phantom, training, write_phantom
-from bratseg.phantoms.augment import draw_patch
-from bratseg.phantoms.pool import Sample, load_sample, make_samples
-from bratseg.phantoms.training import FIRST_SEED, RECIPE, Settings, region_loss, train
+from bratseg.phantoms import make_phantom, write_phantom
 from bratseg.weights.folder import default_weights, read_manifest, read_weights
 from bratseval.challenge import EDITIONS
 from bratseval.files.cases import find_cases

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bratseg.demo.one_case.default_weights import fitting
 from numpy.typing import NDArray
 
+from bratseg.demo.default_weights.fitting import Answered, best_thresholds, clusters_of, fit_postprocessing
 from bratseg.inference.pipeline import Ensemble
-from bratseg.phantoms import fitting, make_phantom
-from bratseg.phantoms.fitting import Answered, best_thresholds, clusters_of, fit_postprocessing
+from bratseg.phantoms import make_phantom
 from bratseg.postprocess.clusters import assign, read_clusters
 from bratseg.postprocess.thresholds import Removal, Thresholds
 from bratseg.radiomics.features import FEATURE_NAMES

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bratseval.cli.codes import OK
 
 if TYPE_CHECKING:
-    from bratseg.campaign_demo.comparison import Row
+    from bratseg.demo.campaign_scores import Row
 
 
 def add_campaign_demo(parser: argparse.ArgumentParser) -> None:
@@ -19,8 +19,8 @@ def add_campaign_demo(parser: argparse.ArgumentParser) -> None:
 
 
 def _campaign_demo(arguments: argparse.Namespace) -> int:
-    from bratseg.campaign_demo.demo import run_campaign_demo
-    from bratseg.campaign_demo.hospitals import FULL, SMALL
+    from bratseg.demo.campaign import run_campaign_demo
+    from bratseg.demo.hospitals import FULL, SMALL
 
     start = time.monotonic()
 

@@ -40,7 +40,7 @@ def add_demo(parser: argparse.ArgumentParser) -> None:
 
 def _demo(arguments: argparse.Namespace) -> int:
     from bratseg.cli.progress import case_line
-    from bratseg.demo import EDITION, phantom_case, run_demo
+    from bratseg.demo.one_case import EDITION, phantom_case, run_demo
     from bratseg.inference.config import read_config
 
     folder = arguments.case

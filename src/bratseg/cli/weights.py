@@ -130,16 +130,16 @@ def _pack(arguments: argparse.Namespace) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from bratseg.phantoms.training import train_default_weights
+    from bratseg.demo.default_weights.training import train_default_weights
 
     train_default_weights(arguments.output, network=arguments.network, minutes=arguments.minutes, seed=arguments.seed)
     return OK
 
 
 def _fit(arguments: argparse.Namespace) -> int:
+    from bratseg.demo.default_weights.fitting import fit_postprocessing
     from bratseg.inference.config import read_config
     from bratseg.inference.load import load_ensemble
-    from bratseg.phantoms.fitting import fit_postprocessing
 
     with load_ensemble(arguments.folder, read_config(), None) as (ensemble, _):
         clusters = fit_postprocessing(arguments.folder, ensemble, phantoms=arguments.phantoms)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bratseg.campaign_demo.campaigns import write_campaigns
-from bratseg.campaign_demo.comparison import EDITION, Row, score, unseen
-from bratseg.campaign_demo.hospitals import Cases, Size, make_hospitals
+from bratseg.demo.campaign_files import write_campaigns
+from bratseg.demo.campaign_scores import EDITION, Row, score, unseen
+from bratseg.demo.hospitals import Cases, Size, make_hospitals
 from bratseval.errors import InputError
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from bratseg.phantoms.pool import Sample
+from bratseg.demo.default_weights.pool import Sample
 
 Patch = tuple[int, int, int]
 _Voxel = TypeVar("_Voxel", bound=np.generic)

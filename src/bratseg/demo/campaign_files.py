@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from bratseg.campaign_demo.hospitals import Cases, Size
+from bratseg.demo.hospitals import Cases, Size
 from bratseg.training.records import write_text
 
 _TEXT: Final = """\

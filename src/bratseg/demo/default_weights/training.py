@@ -23,8 +23,8 @@ from bratseg.models.member import (
     Resampling,
 )
 from bratseg.models.networks import build_mednext, build_unet, fill, stored_state
-from bratseg.phantoms.augment import draw_patch
-from bratseg.phantoms.pool import load_sample, make_samples
+from bratseg.demo.default_weights.augment import draw_patch
+from bratseg.demo.default_weights.pool import load_sample, make_samples
 from bratseg.weights.folder import DESCRIPTION, MANIFEST, add_member, read_manifest, write_manifest
 from bratseval.challenge import MODALITIES
 

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from bratseg.inference.config import read_config
 from bratseg.inference.load import load_ensemble
-from bratseg.inference.pipeline import Ensemble, read_case, segment
+from bratseg.inference.pipeline import Ensemble, segment
 from bratseg.phantoms import make_phantom, write_phantom
 from bratseval.challenge import EDITIONS, REGIONS
+from bratseval.files.case_images import read_case
 from bratseval.files.cases import Case, case_of_files, find_cases
 from bratseval.files.nifti import read_labels
 from bratseval.scoring.case import CaseScore, score_case

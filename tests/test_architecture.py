@@ -12,9 +12,25 @@ ROOT = Path(__file__).parents[1]
 TASK = ROOT / "evaluation" / "bratseval"
 ANSWER = ROOT / "src" / "bratseg"
 HEAVY = {"torch", "nnunetv2", "monai", "dynamic_network_architectures", "safetensors"}
-# The rooms that may import torch: networks and their engine, and training.
-TORCH_ROOMS = (ANSWER / "models", ANSWER / "phantoms" / "training.py", ANSWER / "training", ANSWER / "trainers")
-CONVERTER = ANSWER / "models" / "convert.py"
+# The rooms that may import torch: networks and their engine, the converter, and training.
+TORCH_ROOMS = (
+    ANSWER / "models",
+    ANSWER / "weights" / "convert",
+    ANSWER / "training",
+    ANSWER / "demo" / "default_weights" / "training.py",
+)
+CONVERTER = ANSWER / "weights" / "convert" / "convert.py"
+# The rooms in the order in which data flows: a room imports only rooms before it.
+ROOMS = {
+    TASK: (
+        "errors", "challenge", "files", "submission", "metrics", "scoring", "results",
+        "leaderboard", "ranking", "report", "cli",
+    ),
+    ANSWER: (
+        "models", "weights", "radiomics", "postprocess", "inference", "folds", "training", "tuning",
+        "phantoms", "demo", "cli", "entrypoint",
+    ),
+}  # fmt: skip
 
 
 def sources() -> list[Path]:
@@ -31,6 +47,19 @@ def imports(source: str) -> Iterator[str]:
 
 def packages(path: Path) -> set[str]:
     return {name.split(".")[0] for name in imports(path.read_text("utf-8"))}
+
+
+def room_of(module: str) -> str:
+    """The room of a dotted module name: "bratseval.files.nifti" lies in "files"."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def rooms_behind(source: str, package: Path, room: str) -> list[str]:
+    """The imports of a file in `room` that point to a later room of its package, or to none that is known."""
+    known = ROOMS[package]
+    before = known[: known.index(room) + 1]
+    own = [name for name in imports(source) if name.split(".")[0] == package.name and "." in name]
+    return [name for name in own if room_of(name) not in before]
 
 
 def may_use_torch(path: Path) -> bool:
@@ -65,6 +94,25 @@ def test_the_task_never_imports_the_answer(path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(ANSWER.rglob("*.py")), ids=lambda path: str(path.relative_to(ANSWER)))
 def test_torch_stays_behind_the_models_door(path: Path) -> None:
     assert may_use_torch(path) or packages(path).isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize("package", ROOMS, ids=lambda path: path.name)
+def test_every_room_has_a_place_in_the_order(package: Path) -> None:
+    entries = {path.stem for path in package.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+    assert entries - {"__init__"} == set(ROOMS[package])
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: path.stem)
+def test_a_room_imports_only_rooms_before_it(path: Path) -> None:
+    package = TASK if TASK in path.parents else ANSWER
+    room = path.relative_to(package).parts[0].removesuffix(".py")
+    assert room == "__init__" or rooms_behind(path.read_text("utf-8"), package, room) == []
+
+
+def test_an_import_that_runs_back_up_is_seen() -> None:
+    source = "from bratseval.files.nifti import Grid\nfrom bratseval.cli.progress import Progress"
+    assert rooms_behind(source, TASK, "results") == ["bratseval.cli.progress"]
+    assert rooms_behind("import bratseval.unheard_of", TASK, "cli") == ["bratseval.unheard_of"]
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: path.stem)

@@ -223,7 +223,8 @@ def test_the_nearest_centroid_is_the_first_of_equals() -> None:
 
 
 def test_scikit_learn_is_loaded_for_k_means_alone() -> None:
-    code = "import sys, bratseg.postprocess.fit_clusters; sys.exit(bool({'sklearn', 'radiomics', 'torch'} & {*sys.modules}))"
+    heavy = "{'sklearn', 'radiomics', 'torch'}"
+    code = f"import sys, bratseg.postprocess.fit_clusters; sys.exit(bool({heavy} & {{*sys.modules}}))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

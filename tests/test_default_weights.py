@@ -9,18 +9,19 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
-from bratseg.demo.one_case.default_weights import training
 from safetensors.numpy import load_file
 
+from bratseg.demo.default_weights import training
 from bratseg.demo.default_weights.augment import draw_patch
 from bratseg.demo.default_weights.pool import Sample, load_sample, make_samples
 from bratseg.demo.default_weights.training import FIRST_SEED, RECIPE, Settings, region_loss, train
 from bratseg.inference.config import read_config
 from bratseg.inference.load import load_ensemble
-from bratseg.inference.pipeline import Ensemble, read_case, segment
+from bratseg.inference.pipeline import Ensemble, segment
 from bratseg.phantoms import make_phantom, write_phantom
 from bratseg.weights.folder import default_weights, read_manifest, read_weights
 from bratseval.challenge import EDITIONS
+from bratseval.files.case_images import read_case
 from bratseval.files.cases import find_cases
 from bratseval.files.nifti import read_labels, write_labels
 from bratseval.scoring.case import score_case

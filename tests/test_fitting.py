@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bratseg.demo.one_case.default_weights import fitting
 from numpy.typing import NDArray
 
+from bratseg.demo.default_weights import fitting
 from bratseg.demo.default_weights.fitting import Answered, best_thresholds, clusters_of, fit_postprocessing
 from bratseg.inference.pipeline import Ensemble
 from bratseg.phantoms import make_phantom

@@ -8,17 +8,8 @@ from surface_distance import compute_robust_hausdorff, compute_surface_distances
 
 from boxes import mask_of
 from bratseval.metrics.components import Mask, components_of
-from bratseval.metrics.overlap import (
-    Counts,
-    Spacing,
-    count,
-    dice,
-    owners_of,
-    robust_hausdorff_mm,
-    sensitivity,
-    specificity,
-    surface_of,
-)
+from bratseval.metrics.mesh_surface import Spacing, owners_of, robust_hausdorff_mm, surface_of
+from bratseval.metrics.overlap import Counts, count, dice, sensitivity, specificity
 
 # surface-distance 0.1 takes scipy's functions from namespaces that scipy is giving up
 pytestmark = pytest.mark.filterwarnings("ignore:Please import:DeprecationWarning")

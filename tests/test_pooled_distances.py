@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from boxes import mask_of
-from bratseval.metrics.overlap import is_lattice
+from bratseval.metrics.mesh_surface import is_lattice
 from bratseval.metrics.pooled_surface import Axes, Borders, Pool, pools
 from bratseval.metrics.voxel_surface import border_of
 

@@ -61,8 +61,9 @@ def test_every_case_is_answered_by_the_fold_that_did_not_see_it(campaign: Path) 
 
 
 def test_answers_are_those_of_inference_with_that_fold_alone(campaign: Path, tmp_path: Path) -> None:
-    from bratseg.inference.pipeline import answer, read_case
+    from bratseg.inference.pipeline import answer
     from bratseg.models.torch_engine import load_member
+    from bratseval.files.case_images import read_case
     from bratseval.files.cases import find_cases
 
     case = find_cases(campaign / "cases").cases[1]

@@ -5,8 +5,8 @@ import pytest
 from scipy import ndimage
 
 from boxes import mask_of
+from bratseval.metrics import voxel_surface as voxel_borders
 from bratseval.metrics.components import Mask
-from bratseval.metrics.overlap import voxel_surface as voxel_borders
 from bratseval.metrics.voxel_surface import border_voxels, surface_dice, touching
 
 SHAPE = (14, 12, 9)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from bratseval.cli.codes import ENVIRONMENT, OK
+from bratseval.cli.cores import cores
 from bratseval.cli.printable import printable
-from bratseval.results.score_submission import cores, score_submission
 
 _VOLUMES: Final = Path("/mlcommons/volumes")  # where MedPerf mounts everything
 _PARAMETERS: Final = (_VOLUMES / "parameters/parameters_file.yaml", _VOLUMES / "parameters/parameters.yaml")
@@ -29,7 +29,9 @@ def _mounted_parameters() -> Path:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
+    from bratseval.cli.progress import Progress
     from bratseval.results.medperf import read_parameters, results_yaml, write_results
+    from bratseval.results.score_submission import score_submission
 
     rules = read_parameters(arguments.parameters_file)
     output: Path = arguments.output_path
@@ -37,8 +39,11 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         print(f"{output}: is no file that user {os.getuid()} may write. Name a file.", file=sys.stderr)
         return ENVIRONMENT
     try:
-        cases, unknown = score_submission(arguments.predictions, arguments.labels, rules, jobs=cores())
-        write_results(output, results_yaml(cases, rules, unknown))
+        with Progress() as progress:
+            scored = score_submission(
+                arguments.predictions, arguments.labels, rules, jobs=cores(), on_case=progress.case
+            )
+        write_results(output, results_yaml(scored.cases, rules, scored.unknown))
     except OSError as error:
         print(printable(f"{error.filename or output}: {error.strerror or error}. Check the mounts."), file=sys.stderr)
         return ENVIRONMENT

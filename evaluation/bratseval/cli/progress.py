@@ -12,11 +12,10 @@ from bratseval.scoring.case import platform_names
 class Progress:
     """A bar on a terminal, one line a case elsewhere; all of it on stderr."""
 
-    def __init__(self, cases: int) -> None:
-        self._cases = cases
+    def __init__(self) -> None:
         self._done = 0
         self._shown = sys.stderr.isatty()
-        self._bar = tqdm(total=cases, unit="case", disable=not self._shown)
+        self._bar = tqdm(unit="case", disable=not self._shown)
 
     def __enter__(self) -> "Progress":
         return self
@@ -24,12 +23,13 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         self._bar.close()
 
-    def case(self, case: ScoredCase) -> None:
-        """Count a case; on a terminal only what is wrong or odd is told in words."""
+    def case(self, case: ScoredCase, total: int) -> None:
+        """Count a case of `total`; on a terminal only what is wrong or odd is said in words."""
         self._done += 1
+        self._bar.total = total
         self._bar.update()
         if not self._shown or case.state == "failed" or case.warnings:
-            self._bar.write(f"[{self._done}/{self._cases}] {printable(case_line(case))}", file=sys.stderr)
+            self._bar.write(f"[{self._done}/{total}] {printable(case_line(case))}", file=sys.stderr)
 
 
 def case_line(case: ScoredCase) -> str:

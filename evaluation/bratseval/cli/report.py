@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from bratseval.challenge import MODALITIES, Modality
 from bratseval.cli.codes import ENVIRONMENT, OK
+from bratseval.cli.cores import cores
 from bratseval.cli.printable import printable
 from bratseval.cli.rank import add_manner_options, manner
 from bratseval.errors import InputError
-from bratseval.results.score_submission import cores
 
 if TYPE_CHECKING:
     from bratseval.report.contents import Contents, Submission

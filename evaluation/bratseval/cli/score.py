@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from bratseval.challenge import Edition
 from bratseval.cli.codes import ENVIRONMENT, OK, SOME_FAILED, USAGE
+from bratseval.cli.cores import cores
 from bratseval.cli.editions import named_edition
 from bratseval.cli.printable import printable
-from bratseval.results.score_submission import cores, score_submission
 
 if TYPE_CHECKING:
     from bratseval.results.score_files import ScoredCase
@@ -63,13 +63,16 @@ def _score(arguments: argparse.Namespace) -> int:
 
 
 def _score_into(output: Path, arguments: argparse.Namespace, rules: Edition) -> int:
+    from bratseval.cli.progress import Progress
     from bratseval.results.score_files import keep_regions
+    from bratseval.results.score_submission import score_submission
     from bratseval.results.tables import write_tables
 
     only = arguments.only or ()
-    cases, unknown = score_submission(
-        arguments.predictions, arguments.references, rules, only, arguments.labels, arguments.jobs
-    )
+    paths = (arguments.predictions, arguments.references)
+    with Progress() as progress:
+        scored = score_submission(*paths, rules, only, arguments.labels, arguments.jobs, progress.case)
+    cases, unknown = list(scored.cases), scored.unknown
     if arguments.regions:
         rules = replace(
             rules, regions={name: rules.regions[name] for name in rules.regions if name in arguments.regions}

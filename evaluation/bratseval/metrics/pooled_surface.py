@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseval.metrics.overlap import is_lattice
+from bratseval.metrics.mesh_surface import is_lattice
 
 Axes = tuple[float, float, float]
 

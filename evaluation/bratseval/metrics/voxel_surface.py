@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.metrics.components import Labels, Mask
-from bratseval.metrics.overlap import Spacing
+from bratseval.metrics.mesh_surface import Spacing
 
 # Voxel indices of a border: (3, n), along (x, y, z).
 Border = NDArray[np.int64]

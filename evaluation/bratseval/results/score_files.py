@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from bratseval.challenge import Edition
 from bratseval.errors import InputError
+from bratseval.files.case_images import MAX_AFFINE_DIFFERENCE_MM
 from bratseval.files.nifti import Grid, Image, read_labels, read_values
-from bratseval.metrics.overlap import Spacing
+from bratseval.files.spacing import spacing_mm
 from bratseval.scoring.case import CaseScore, score_case, worst_score
 from bratseval.scoring.skipped_by_platform import refusal
 from bratseval.submission.pairing import Pair
 
-MAX_AFFINE_DIFFERENCE_MM: Final = 1e-3  # more is told; the official code of 2023 never looks
 _MAX_VALUES_TOLD: Final = 5
 
 State = Literal["scored", "failed"]
@@ -96,19 +96,6 @@ def keep_regions(case: ScoredCase, regions: Collection[str]) -> ScoredCase:
         lesions=tuple(lesion for lesion in case.score.lesions if lesion.region in regions),
     )
     return replace(case, score=score)
-
-
-def spacing_mm(grid: Grid, edition: Edition) -> Spacing:
-    """Voxel edges (x, y, z) as nibabel gives them to the official code: float32, of the header or of the affine.
-
-    In a header negative edges count as positive and an edge of 0 as 1 mm: nibabel mends them so.
-    """
-    if edition.spacing_from == "affine":
-        edges = np.sqrt((grid.affine[:3, :3] ** 2).sum(axis=0)).astype(np.float32)
-    else:
-        edges = np.abs(nib.Nifti1Header(grid.header, check=False)["pixdim"][1:4])
-    x, y, z = (float(edge) or 1.0 for edge in edges)
-    return x, y, z
 
 
 def _refused(

@@ -1,51 +1,59 @@
-"""What score and evaluate share: find, pair and score, with the progress on stderr."""
+"""Score a submission: find its references, pair them with its predictions, score every case."""
 
-import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bratseval.challenge import Edition
 from bratseval.errors import InputError
+from bratseval.results.parallel import score_pairs
+from bratseval.results.score_files import Labelling, ScoredCase
+from bratseval.submission.archive import open_submission
+from bratseval.submission.pairing import find_references, pair_files
 
-if TYPE_CHECKING:
-    from bratseval.results.score_files import Labelling, ScoredCase
+
+@dataclass(frozen=True)
+class ScoredSubmission:
+    """The scored cases, in the order of the references' names.
+
+    Attributes:
+        unknown: the predictions that belong to no case, by name; empty where only some cases were wanted.
+    """
+
+    cases: tuple[ScoredCase, ...]
+    unknown: tuple[str, ...] = ()
 
 
 def score_submission(
     predictions: Path,
     references: Path,
-    rules: Edition,
+    edition: Edition,
     only: Collection[str] = (),
-    labelling: "Labelling" = "edition",
+    labelling: Labelling = "edition",
     jobs: int = 1,
-) -> tuple[list["ScoredCase"], tuple[str, ...]]:
-    """The scored cases, and what the predictions that answer none of them are called.
+    on_case: Callable[[ScoredCase, int], None] = lambda *_: None,
+) -> ScoredSubmission:
+    """Score every case of a submission; a case without a usable prediction scores the worst values.
 
     Args:
-        only: the cases to score; none named, all.
+        predictions: a folder, a zip or a tar.
+        references: a folder of references, or of case folders that hold one each.
+        only: ids of the cases to score; none named, all.
+        labelling: "legacy" turns label 4 into 3 in both files.
+        jobs: processes at most.
+        on_case: called with each case as it is done, in order, and the number of all.
 
     Raises:
         InputError: a folder, an archive or a reference can't be read, or a case of `only` is not there.
         OSError: the disk or a process fails.
     """
-    from bratseval.cli.progress import Progress
-    from bratseval.results.parallel import score_pairs
-    from bratseval.submission.archive import open_submission
-    from bratseval.submission.pairing import find_references, pair_files
-
-    found = find_references(references, rules)
-    strange = [case for case in only if case not in found]
-    if strange:
-        raise InputError(f"{references}: holds no case {', '.join(strange)}. Check --only.")
+    found = find_references(references, edition)
+    absent = [case for case in only if case not in found]
+    if absent:
+        raise InputError(f"{references}: holds no case {', '.join(absent)}. Check --only.")
     chosen = {case: path for case, path in found.items() if case in only} if only else found
     with open_submission(predictions) as submission:
-        paired = pair_files(submission, chosen, rules)
-        with Progress(len(paired.pairs)) as progress:
-            cases = score_pairs(paired.pairs, rules, labelling, jobs, progress.case)
-    return cases, () if only else tuple(entry.told for entry in paired.unknown)
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        paired = pair_files(submission, chosen, edition)
+        total = len(paired.pairs)
+        cases = score_pairs(paired.pairs, edition, labelling, jobs, lambda case: on_case(case, total))
+    return ScoredSubmission(tuple(cases), () if only else tuple(entry.told for entry in paired.unknown))

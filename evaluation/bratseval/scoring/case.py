@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.challenge import EDITIONS, Edition, Family
-from bratseval.metrics.overlap import Spacing
+from bratseval.metrics.mesh_surface import Spacing
 from bratseval.scoring.lesionwise import Lesion, Scored
 
 
@@ -54,14 +54,14 @@ class _Rules(Protocol):
 
 def _rules(family: Family) -> _Rules:
     """A family's module, loaded when it is first wanted: panoptic brings 30 MB and half a second with it."""
-    from bratseval.scoring.case import rules_2023 as lesionwise_2023
-    from bratseval.scoring.case import rules_2024 as lesionwise_2024
+    from bratseval.scoring import rules_2023 as lesionwise_2023
+    from bratseval.scoring import rules_2024 as lesionwise_2024
 
     if family == "lesionwise-2023":
         return lesionwise_2023
     if family == "lesionwise-2024":
         return lesionwise_2024
-    from bratseval.scoring.case import rules_2026 as panoptic
+    from bratseval.scoring import rules_2026 as panoptic
 
     return panoptic
 

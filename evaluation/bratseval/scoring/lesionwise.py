@@ -8,7 +8,8 @@ import numpy as np
 
 from bratseval.challenge import Edition
 from bratseval.metrics.components import Parts
-from bratseval.metrics.overlap import Counts, Spacing, dice
+from bratseval.metrics.mesh_surface import Spacing
+from bratseval.metrics.overlap import Counts, dice
 from bratseval.scoring.region_pair import Compared
 
 Outcome = Literal["detected", "missed", "spurious"]

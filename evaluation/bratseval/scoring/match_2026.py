@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from bratseval.metrics.components import Mask, Parts, parts_in_scan_order
-from bratseval.metrics.overlap import Spacing, count, dice, is_lattice
+from bratseval.metrics.mesh_surface import Spacing, is_lattice
+from bratseval.metrics.overlap import count, dice
 from bratseval.metrics.pooled_surface import Borders, Pool, pools
 from bratseval.metrics.voxel_surface import border_of
 

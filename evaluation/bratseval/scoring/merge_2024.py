@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bratseval.challenge import Edition, RegionRules
 from bratseval.metrics.components import Labels, Mask, parts_of, reach_of
 from bratseval.metrics.crop import Crop, masks_of
-from bratseval.metrics.overlap import Spacing
+from bratseval.metrics.mesh_surface import Spacing
 from bratseval.metrics.voxel_surface import touching
 from bratseval.scoring.region_pair import Outline, Side
 

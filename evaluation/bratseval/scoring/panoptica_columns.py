@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bratseval.metrics.overlap import Spacing
+from bratseval.metrics.mesh_surface import Spacing
 from bratseval.scoring.match_2026 import Instances
 
 

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.metrics.components import Labels, Mask, Matches, Parts, match_lesions
-from bratseval.metrics.overlap import Counts, Spacing, Surface, count, owners_of, robust_hausdorff_mm, surface_of
+from bratseval.metrics.mesh_surface import Spacing, Surface, owners_of, robust_hausdorff_mm, surface_of
+from bratseval.metrics.overlap import Counts, count
 from bratseval.metrics.voxel_surface import Border, border_voxels, surface_dice
 
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from bratseval.challenge import Edition
 from bratseval.metrics.components import components_of, parts_of, reach_of
 from bratseval.metrics.crop import Crop, crop, masks_of
-from bratseval.metrics.overlap import Spacing, dice, sensitivity, specificity
+from bratseval.metrics.mesh_surface import Spacing
+from bratseval.metrics.overlap import dice, sensitivity, specificity
 from bratseval.scoring.lesionwise import (
     DICE,
     HD95,

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from bratseval.challenge import Edition
 from bratseval.metrics.crop import crop
-from bratseval.metrics.overlap import Spacing, dice, robust_hausdorff_mm, sensitivity, specificity, surface_of
+from bratseval.metrics.mesh_surface import Spacing, robust_hausdorff_mm, surface_of
+from bratseval.metrics.overlap import dice, sensitivity, specificity
 from bratseval.scoring.lesionwise import (
     DICE,
     HD95,

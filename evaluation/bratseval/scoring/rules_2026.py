@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bratseval.challenge import Edition, InstanceRules
 from bratseval.metrics.components import Parts
 from bratseval.metrics.crop import Crop, cut
-from bratseval.metrics.overlap import Spacing
+from bratseval.metrics.mesh_surface import Spacing
 from bratseval.scoring.lesionwise import Lesion, Outcome, Scored
 from bratseval.scoring.match_2026 import Instances, Measures, measure
 from bratseval.scoring.panoptica_columns import evaluator_values

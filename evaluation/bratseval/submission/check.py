@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from bratseval.challenge import Edition
 from bratseval.errors import InputError
+from bratseval.files.case_images import MAX_AFFINE_DIFFERENCE_MM
 from bratseval.files.nifti import Grid, Image, read_grid, read_values
-from bratseval.results.score_files import MAX_AFFINE_DIFFERENCE_MM, spacing_mm
+from bratseval.files.spacing import spacing_mm
 from bratseval.submission.archive import NIFTI_END, Entry, open_submission
 from bratseval.submission.pairing import Paired, find_references, nifti_files, pair_files, platform_id_of
 from bratseval.submission.platform_verdict import Verdict, platform_verdict

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bratseval.cli.codes import ENVIRONMENT, INVALID_INPUT, OK
+from bratseval.cli.cores import cores
 from bratseval.errors import InputError
 from bratseval.files.cases import find_cases
-from bratseval.results.score_submission import cores
 
 if TYPE_CHECKING:
     from bratseg.folds.balance import Balance

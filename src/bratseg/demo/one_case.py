@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bratseg.inference.config import Config
 from bratseg.inference.load import load_ensemble
-from bratseg.inference.pipeline import ORIENTATION, read_case
+from bratseval.files.case_images import ORIENTATION, read_case
 from bratseg.inference.run import CaseResult, run_cases, write_report
 from bratseg.phantoms import make_phantom, write_phantom
 from bratseval.challenge import EDITIONS

@@ -32,7 +32,7 @@ def read_config(parameters: Path | None = None) -> Config:
     Raises:
         InputError: the file can't be read, or holds a key or a value that does not belong there.
     """
-    defaults = tomllib.loads((resources.files("bratseg") / "config.toml").read_text("utf-8"))
+    defaults = tomllib.loads((resources.files("bratseg.inference") / "config.toml").read_text("utf-8"))
     config = Config(**defaults)
     if parameters is None:
         return config

@@ -13,10 +13,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseg.inference.pipeline import answer, hash_case, read_case
+from bratseg.inference.pipeline import answer
 from bratseg.models.member import Member, OutOfDeviceMemory, Outputs
 from bratseg.weights.folder import DESCRIPTION, Entry, Weights
 from bratseval.errors import InputError
+from bratseval.files.case_images import hash_case, read_case
 from bratseval.files.cases import Case
 from bratseval.files.json_fields import read_json
 

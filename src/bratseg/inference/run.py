@@ -15,9 +15,10 @@ from typing import Final, Literal
 
 import numpy as np
 
-from bratseg.inference.pipeline import Ensemble, Volume, hash_case, read_case, segment
+from bratseg.inference.pipeline import Ensemble, segment
 from bratseg.models.member import OutOfDeviceMemory
 from bratseval.errors import InputError
+from bratseval.files.case_images import Volume, hash_case, read_case
 from bratseval.files.cases import Case, Found
 from bratseval.files.nifti import read_grid, read_labels, remove_partial_files, write_labels
 from bratseval.files.nifti_header import DESCRIPTION

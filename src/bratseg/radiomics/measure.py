@@ -16,7 +16,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseg.inference.pipeline import MAX_AFFINE_DIFFERENCE_MM, ORIENTATION, hash_case, read_case
 from bratseg.radiomics.features import (
     EXTRACTOR,
     FEATURE_NAMES,
@@ -30,6 +29,7 @@ from bratseg.radiomics.features import (
 from bratseg.radiomics.projection import Numbers
 from bratseval.challenge import Modality
 from bratseval.errors import InputError
+from bratseval.files.case_images import MAX_AFFINE_DIFFERENCE_MM, ORIENTATION, hash_case, read_case
 from bratseval.files.cases import Case
 from bratseval.files.nifti import Grid, read_labels
 from bratseval.files.orientation import reorient, reoriented_affine

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from bratseg.inference.pipeline import MAX_AFFINE_DIFFERENCE_MM
 from bratseg.training.campaign import Domain
 from bratseg.training.layout import Layout
 from bratseg.training.records import sha256_of, write_json
 from bratseval.challenge import LABEL_NAMES, MODALITIES
 from bratseval.errors import InputError
+from bratseval.files.case_images import MAX_AFFINE_DIFFERENCE_MM
 from bratseval.files.cases import Case, find_cases
 from bratseval.files.nifti import Grid, read_grid, read_labels
 

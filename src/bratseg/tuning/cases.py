@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseg.inference.out_of_fold import Answered, read_answer
-from bratseg.inference.pipeline import ORIENTATION, read_case
 from bratseg.postprocess.thresholds import Fill, Mode
 from bratseg.radiomics.features import FEATURE_NAMES, PRESETS, NoFeatures, extract_features
 from bratseg.tuning.grid import Grid
@@ -21,11 +20,12 @@ from bratseg.tuning.search import CaseTable, Objective, score_grid
 from bratseg.tuning.shares import Shares, mix, score_shares
 from bratseval.challenge import Edition
 from bratseval.errors import InputError
+from bratseval.files.case_images import ORIENTATION, read_case
 from bratseval.files.cases import Case
 from bratseval.files.nifti import Grid as VoxelGrid
 from bratseval.files.nifti import read_grid, read_labels
 from bratseval.files.orientation import reorient, reorient_back, reoriented_affine
-from bratseval.results.score_files import spacing_mm
+from bratseval.files.spacing import spacing_mm
 
 GRID: Final = Grid()
 

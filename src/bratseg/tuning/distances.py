@@ -1,6 +1,6 @@
 """HD95 of one lesion against many sets of nodes, each to the evaluator's last bit.
 
-A surface is made of windows (`bratseval.metrics.overlap`), and their codes add up over nodes, so
+A surface is made of windows (`bratseval.metrics.mesh_surface`), and their codes add up over nodes, so
 the surface of a set is a sum. How far each window is from the lesion does not depend on
 the set, and the nearest window of the set is, for nearly every element of the lesion,
 one of the few that are nearest of all. Areas are summed distance by distance; where the
@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from bratseg.tuning.component_graph import Nodes
-from bratseval.metrics.overlap import Spacing, Surface, is_lattice, robust_hausdorff_mm, surface_areas_mm2, windows_of
+from bratseval.metrics.mesh_surface import (
+    Spacing,
+    Surface,
+    is_lattice,
+    robust_hausdorff_mm,
+    surface_areas_mm2,
+    windows_of,
+)
 
 _SHARE: Final = 95 / 100.0
 _MARGIN: Final = 1e-9  # a thousand times what rounding in a sum of a million areas can reach

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bratseval.challenge import Edition, RegionRules
 from bratseval.metrics.components import Labels, parts_of, reach_of
 from bratseval.metrics.crop import Crop, crop, masks_of
-from bratseval.metrics.overlap import Spacing, Surface
+from bratseval.metrics.mesh_surface import Spacing, Surface
 from bratseval.scoring.lesionwise import volume_mm3
 from bratseval.scoring.merge_2024 import merge
 from bratseval.scoring.region_pair import Outline, Side

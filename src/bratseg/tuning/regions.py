@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from bratseg.tuning.component_graph import Nodes
 from bratseg.tuning.distances import LesionDistances, Windows
 from bratseg.tuning.reference import Right
-from bratseval.metrics.overlap import Counts, Spacing, dice
+from bratseval.metrics.mesh_surface import Spacing
+from bratseval.metrics.overlap import Counts, dice
 from bratseval.scoring.merge_2024 import joined_numbers
 
 

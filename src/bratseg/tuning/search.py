@@ -17,7 +17,7 @@ from bratseg.tuning.regions import RegionValues, Tissue, score_region
 from bratseg.tuning.states import States, states_of
 from bratseval.challenge import Edition
 from bratseval.metrics.crop import crop
-from bratseval.metrics.overlap import Spacing
+from bratseval.metrics.mesh_surface import Spacing
 from bratseval.scoring.merge_2024 import smallest_kept
 
 Objective = Literal["dice", "hd95"]

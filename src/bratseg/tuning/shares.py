@@ -12,7 +12,7 @@ from bratseg.inference.out_of_fold import Answered
 from bratseg.tuning.choice import EPS
 from bratseg.tuning.search import Objective
 from bratseval.challenge import Edition
-from bratseval.metrics.overlap import Spacing
+from bratseval.metrics.mesh_surface import Spacing
 from bratseval.scoring.case import score_case
 from bratseval.scoring.lesionwise import LESION_DICE, LESION_HD95
 

@@ -13,7 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseg.inference.pipeline import Ensemble, Volume, segment
+from bratseval.files.case_images import Volume
+from bratseg.inference.pipeline import Ensemble, segment
 from bratseg.phantoms.phantom import Phantom, make_phantom
 from bratseg.postprocess.clusters import Clusters, write_clusters
 from bratseg.postprocess.fit_clusters import clusters_from, fit_clusters

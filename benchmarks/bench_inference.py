@@ -2,9 +2,9 @@
 
     python benchmarks/bench_inference.py [--case FOLDER] [--folds 2] [--runs 3]
 
-Both sides get the same random nnU-Net model folder (tests/foreign_models.py makes it) and the same case; each run is a
-process of its own, taken in turns. Without --case a phantom is made. Weights are converted beforehand: upstream reads
-checkpoints, we read safetensors.
+Both sides get the same random nnU-Net model folder (tests/factories/foreign_models.py makes it) and the same case;
+each run is a process of its own, taken in turns. Without --case a phantom is made. Weights are converted beforehand:
+upstream reads checkpoints, we read safetensors.
 """
 
 import argparse
@@ -28,7 +28,7 @@ import sys, torch, json
 from pathlib import Path
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
-from foreign_models import random_network
+from factories.foreign_models import random_network
 model, output, files = Path(sys.argv[1]), sys.argv[2], sys.argv[3:]
 plans, dataset = (json.loads((model / name).read_text()) for name in ("plans.json", "dataset.json"))
 # as initialize_from_trained_model_folder does, less the look-up of trainers, which fails beside a CPU torch
@@ -74,7 +74,7 @@ def make_case(folder: Path) -> Path:
 def make_model(folder: Path, folds: int) -> None:
     sys.path.insert(0, str(TESTS))
     from bratseg.weights.convert.convert import convert_model_folder
-    from foreign_models import dataset, plans, write_folder
+    from factories.foreign_models import dataset, plans, write_folder
 
     write_folder(folder / "model", plans(patch=PATCH), dataset(), folds=folds)
     convert_model_folder(

@@ -70,8 +70,8 @@ def described(network: str, folds: int) -> "MemberDescription":
     from dataclasses import replace
 
     from bratseg.models.member import MedNeXtArchitecture
-    from made_members import description
-    from official_mednext import SIZES
+    from factories.members import description
+    from reference.official_mednext import SIZES
 
     kwargs = {
         "n_stages": 6,

@@ -8,7 +8,8 @@ import pytest
 
 from bratseval.challenge import MODALITIES
 from bratseval.files.nifti import Grid, grid_of, write_image
-from made_submissions import AFFINE
+from factories.places import SHARED
+from factories.submissions import AFFINE
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -18,7 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real cases and official numbers; the test skips where it is absent."""
-    folder = Path(__file__).parents[2] / "shared"
+    folder = SHARED
     if not (folder / "data" / "real").is_dir():
         pytest.skip(f"the real cases and official numbers are not beside the project ({folder.name}/ is absent)")
     return folder

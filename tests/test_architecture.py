@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from factories.places import ROOT
+
 TASK = ROOT / "evaluation" / "bratseval"
 ANSWER = ROOT / "src" / "bratseg"
 HEAVY = {"torch", "nnunetv2", "monai", "dynamic_network_architectures", "safetensors"}

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from factories.places import ROOT
+
 CHECK = ROOT / "locks" / "check-machine"
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import docker
 import pytest
 from docker.errors import DockerException
-from running import ROOT
 
 from bratseg.phantoms import make_phantom, write_phantom
+from factories.places import ROOT
 
 SUBMISSION, EVALUATION = "brats-harness:latest", "brats-harness:evaluation"
 MEASURED = pytest.StashKey[list[str]]()

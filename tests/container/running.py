@@ -1,9 +1,7 @@
 """The engine's command line, and where things are."""
 
 import subprocess
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
 LONGEST_SECONDS = 600
 
 

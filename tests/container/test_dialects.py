@@ -9,10 +9,11 @@ from pathlib import Path
 import docker
 import pytest
 import yaml
-from answers import assert_answered, assert_on_grid_of, names
-from running import LONGEST_SECONDS, ROOT, docker_run
 
 from bratseval.files.cases import find_cases
+from container.answers import assert_answered, assert_on_grid_of, names
+from container.running import LONGEST_SECONDS, docker_run
+from factories.places import ROOT
 
 # brats 0.1.14, data/meta/africa.yml: algorithms that it allows on a CPU; each year's way of calling a container.
 BRATS_2025 = ("BraTS25_1", "brainles/brats25_ssa_spark_neuro:latest")

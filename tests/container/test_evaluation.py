@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from running import LONGEST_SECONDS, ROOT, docker_run
 
-from made_submissions import CUBE, OTHER, write, write_prediction, write_reference
+from container.running import LONGEST_SECONDS, docker_run
+from factories.places import ROOT
+from factories.submissions import CUBE, OTHER, write, write_prediction, write_reference
 
 LOCKED = ("--network", "none", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
 DESCRIPTIONS = ROOT / "mlcube" / "evaluation"

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import docker
 import pytest
-from answers import assert_answered, names
-from running import ROOT, docker_run
 
 from bratseval.files.cases import find_cases
+from container.answers import assert_answered, names
+from container.running import docker_run
+from factories.places import ROOT
 
 MB = 1000**2
 LOCKED = [

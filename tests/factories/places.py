@@ -1,0 +1,11 @@
+"""Where things lie: the checkout, the recorded numbers, and the real cases that may lie beside the project."""
+
+from pathlib import Path
+from typing import Final
+
+TESTS: Final = Path(__file__).parents[1]
+ROOT: Final = TESTS.parent
+GOLDEN: Final = TESTS / "golden"
+REFERENCE: Final = TESTS / "reference"
+SHARED: Final = ROOT.parent / "shared"
+REAL_CASE: Final = SHARED / "data" / "real" / "BraTS-GLI-00001-000"

@@ -1,43 +1,31 @@
 """The official numbers of every lesion-wise edition through the installed program, from files to scores.json.
 
 The same numbers as in the golden tests of the functions, read and written as an organiser does it: labels of any type,
-scaled values, spacings of header and affine. Origin: ../shared/golden, see there.
+scaled values, spacings of header and affine. Origin: tests/golden/README.md.
 """
 
-import importlib.util
 import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
-from factories.golden import edition_name
+from factories.golden import edition_name, recorded, write_pair
 
 Expected = dict[str, dict[str, dict[str, float]]]  # case, region, name
 
 
-@pytest.fixture(scope="module")
-def build(shared: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("golden_build", shared / "golden/build.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def real(shared: Path, key: str) -> Any:
+    """What was recorded of the real pairs."""
+    return json.loads((shared / "golden/official_real.json").read_text())[key]
 
 
-def golden(shared: Path, name: str) -> Any:
-    return json.loads((shared / "golden" / name).read_text())
-
-
-def write_pair(build: ModuleType, case: dict[str, Any], folder: Path) -> None:
-    for side, place in (("pred", "predictions"), ("gt", "references")):
-        (folder / place).mkdir(parents=True, exist_ok=True)
-        build.write_side(case, side, folder / place / f"{case['name']}.nii.gz")
+def write_case(case: dict[str, Any], folder: Path) -> None:
+    name = f"{case['name']}.nii.gz"
+    write_pair(case, folder / "predictions" / name, folder / "references" / name)
 
 
 def through_the_program(folder: Path, edition: str, expected: Expected) -> int:
@@ -58,20 +46,27 @@ def scores_of(folder: Path, edition: str) -> Any:
     return told
 
 
-def test_every_number_of_2023(shared: Path, build: ModuleType, tmp_path: Path) -> None:
+def test_every_number_of_2023(tmp_path: Path) -> None:
     by_edition: dict[str, Expected] = {}
-    for case in golden(shared, "official_2023.json")["cases"]:
+    for case in recorded("official_2023.json")["cases"]:
         if "expect" in case:
             name = edition_name(case["challenge"])
-            write_pair(build, case, tmp_path / name)
+            write_case(case, tmp_path / name)
             by_edition.setdefault(name, {})[case["name"]] = case["expect"]
-    for number, case in enumerate(golden(shared, "official_real.json")["official_2023"]):
+    checked = sum(through_the_program(tmp_path / name, name, expected) for name, expected in by_edition.items())
+    assert checked == 46 * 3 * 10  # cases, regions, values
+
+
+def test_every_number_of_2023_on_real_pairs(shared: Path, tmp_path: Path) -> None:
+    by_edition: dict[str, Expected] = {}
+    for number, case in enumerate(real(shared, "official_2023")):
         name = edition_name(case["challenge"])
         for side, place in (("pred", "predictions"), ("gt", "references")):
+            (tmp_path / name / place).mkdir(parents=True, exist_ok=True)
             shutil.copy(shared / "data/segmentations" / case[side], tmp_path / name / place / f"real-{number}.nii.gz")
-        by_edition[name][f"real-{number}"] = case["expect"]
+        by_edition.setdefault(name, {})[f"real-{number}"] = case["expect"]
     checked = sum(through_the_program(tmp_path / name, name, expected) for name, expected in by_edition.items())
-    assert checked == (46 + 3) * 3 * 10  # cases, regions, values
+    assert checked == 3 * 3 * 10  # cases, regions, values
 
 
 @pytest.mark.parametrize(
@@ -85,11 +80,11 @@ def test_every_number_of_2023(shared: Path, build: ModuleType, tmp_path: Path) -
         ("men-rt-2025", 1),
     ],
 )
-def test_every_number_of_2025(shared: Path, build: ModuleType, tmp_path: Path, name: str, regions: int) -> None:
-    volumes = {case["name"]: case for case in golden(shared, "official_2023.json")["cases"]}
-    cases = [case for case in golden(shared, "official_2025_lesionwise.json")["editions"][name] if "expect" in case]
+def test_every_number_of_2025(tmp_path: Path, name: str, regions: int) -> None:
+    volumes = {case["name"]: case for case in recorded("official_2023.json")["cases"]}
+    cases = [case for case in recorded("official_2025_lesionwise.json")["editions"][name] if "expect" in case]
     for case in cases:
-        write_pair(build, volumes[case["name"]], tmp_path)
+        write_case(volumes[case["name"]], tmp_path)
     expected = {case["name"]: case["expect"] for case in cases}
     assert through_the_program(tmp_path, name, expected) == 46 * regions * 14
 
@@ -98,7 +93,7 @@ def test_every_number_of_2025(shared: Path, build: ModuleType, tmp_path: Path, n
 def test_every_number_of_panoptica_on_real_pairs(
     shared: Path, tmp_path: Path, config: str, name: str, regions: int
 ) -> None:
-    recorded = golden(shared, "official_real.json")["official_2025_brats_evaluation_0_0_8_panoptica_2_1_7"]
+    recorded = real(shared, "official_2025_brats_evaluation_0_0_8_panoptica_2_1_7")
     cases = [case for case in recorded if case["config"] == config]
     for number, case in enumerate(cases):
         for side, place in (("pred", "predictions"), ("gt", "references")):

@@ -1,10 +1,9 @@
 """Every number that the official 2023 script gave, equal to the last bit.
 
 Origin: BraTS-2023-Metrics@43c9052, run with numpy 1.24.3, scipy 1.11.1, cc3d 3.12.1,
-nibabel 5.1.0, pandas 1.5.3 (recorded in ../shared/golden). Ledger of changes: none.
+nibabel 5.1.0, pandas 1.5.3 (tests/golden/official_2023.json). Ledger of changes: none.
 """
 
-import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import pytest
 from bratseval.challenge import edition
 from bratseval.errors import InputError
 from bratseval.scoring.case import CaseScore, score_case
-from factories.golden import edition_name
+from factories.golden import edition_name, recorded, write_pair
 
 SYNTHETIC_VALUES = 46 * 3 * 10  # cases with a score, regions, values
 REAL_VALUES = 3 * 3 * 10
@@ -38,17 +37,11 @@ def equal_values(score: CaseScore, expected: dict[str, dict[str, float]]) -> int
 
 
 @pytest.fixture
-def golden(shared: Path, tmp_path: Path) -> tuple[list[dict[str, Any]], Path]:
+def golden(tmp_path: Path) -> tuple[list[dict[str, Any]], Path]:
     """The cases, and the folder where their volumes were built."""
-    spec = importlib.util.spec_from_file_location("golden_build", shared / "golden/build.py")
-    assert spec is not None
-    assert spec.loader is not None
-    build = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(build)
-    cases = json.loads((shared / "golden/official_2023.json").read_text())["cases"]
+    cases = recorded("official_2023.json")["cases"]
     for case in cases:
-        for side in ("pred", "gt"):
-            build.write_side(case, side, tmp_path / f"{case['name']}-{side}.nii.gz")
+        write_pair(case, tmp_path / f"{case['name']}-pred.nii.gz", tmp_path / f"{case['name']}-gt.nii.gz")
     return cases, tmp_path
 
 

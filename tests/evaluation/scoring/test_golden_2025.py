@@ -1,14 +1,12 @@
 """Every number that the official scripts of 2024 and 2025 gave, equal to the last bit.
 
 Origin: BraTS-2024-Metrics@f1131e3 (whose lesion-wise numbers are those of 9e8879a), unmodified, run with numpy
-1.24.3, scipy 1.11.1, cc3d 3.12.1, pandas 1.5.3, medpy 0.5.2 (recorded in ../shared/golden). Ledger of changes: none.
+1.24.3, scipy 1.11.1, cc3d 3.12.1, pandas 1.5.3, medpy 0.5.2
+(tests/golden/official_2025_lesionwise.json). Ledger of changes: none.
 """
 
-import importlib.util
-import json
 from collections import Counter
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import nibabel as nib
@@ -17,6 +15,7 @@ import pytest
 
 from bratseval.challenge import edition
 from bratseval.scoring.case import CaseScore, score_case
+from factories.golden import recorded, write_pair
 
 REGIONS = {"gli": 6, "ssa": 3, "met": 4, "ped": 6, "men": 3, "men-rt": 1}
 EDITIONS = ("gli-2025", "ssa-2025", "met-2025-lesionwise", "ped-2025", "men-2025", "men-rt-2025")
@@ -26,30 +25,17 @@ YEAR_BEFORE = {"gli-2025": "gli-2024", "ssa-2025": "ssa-2024", "ped-2025": "ped-
 
 
 @pytest.fixture(scope="module")
-def build(shared: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("golden_build", shared / "golden/build.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def volumes(shared: Path, build: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def volumes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder where the volumes of all cases were built."""
     folder = tmp_path_factory.mktemp("golden")
-    for case in json.loads((shared / "golden/official_2023.json").read_text())["cases"]:
-        for side in ("pred", "gt"):
-            build.write_side(case, side, folder / f"{case['name']}-{side}.nii.gz")
+    for case in recorded("official_2023.json")["cases"]:
+        write_pair(case, folder / f"{case['name']}-pred.nii.gz", folder / f"{case['name']}-gt.nii.gz")
     return folder
 
 
 @pytest.fixture(scope="module")
-def golden(shared: Path) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = json.loads((shared / "golden/official_2025_lesionwise.json").read_text())[
-        "editions"
-    ]
+def golden() -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = recorded("official_2025_lesionwise.json")["editions"]
     return found
 
 

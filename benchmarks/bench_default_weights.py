@@ -23,7 +23,8 @@ from bratseval.challenge import EDITIONS, REGIONS
 from bratseval.files.case_images import read_case
 from bratseval.files.cases import Case, case_of_files, find_cases
 from bratseval.files.nifti import read_labels
-from bratseval.scoring.case import CaseScore, score_case
+from bratseval.scoring.case import score_case
+from bratseval.scoring.result import ScoredCase
 
 FIRST_SEED = 700_000  # the trainings begin at 1 000 000
 EDITION = EDITIONS["gli-2023"]
@@ -85,7 +86,7 @@ def dice(prediction: NDArray[np.generic], reference: NDArray[np.generic], labels
     return float(2 * np.count_nonzero(found & right) / max(np.count_nonzero(found) + np.count_nonzero(right), 1))
 
 
-def show(name: str, score: CaseScore, rest: str) -> None:
+def show(name: str, score: ScoredCase, rest: str) -> None:
     values = "  ".join(
         f"{region} {row['LesionWise_Score_Dice']:.3f} "
         f"(tp {row['Num_TP']:.0f} fn {row['Num_FN']:.0f} fp {row['Num_FP']:.0f})"

@@ -19,11 +19,12 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np  # noqa: E402 - the number of threads is read when numpy is loaded
 
 from bratseval.challenge import edition  # noqa: E402
-from bratseval.leaderboard import CaseScores, Scores  # noqa: E402
+from bratseval.leaderboard import SubmissionScores  # noqa: E402
 from bratseval.ranking import Manner, rank  # noqa: E402
 from bratseval.ranking.schemes import Array, case_ranks  # noqa: E402
 from bratseval.ranking.significance import pairwise_p  # noqa: E402
 from bratseval.scoring.case import platform_names  # noqa: E402
+from bratseval.scoring.result import ScoredCase  # noqa: E402
 
 Result = TypeVar("Result")
 METRICS = ("LesionWise_Dice", "LesionWise_Hausdorff95")
@@ -78,7 +79,7 @@ def by_loops(ranked: Array, permutations: int) -> Array:
     return p
 
 
-def submissions(values: Array) -> dict[str, Scores]:
+def submissions(values: Array) -> dict[str, SubmissionScores]:
     rules, official = edition("ssa-2023"), {name: key for key, name in platform_names("ssa-2023").items()}
     made = {}
     for number, table in enumerate(values):
@@ -88,8 +89,8 @@ def submissions(values: Array) -> dict[str, Scores]:
                 region: {official[metric]: float(row[3 * m + r]) for m, metric in enumerate(METRICS)}
                 for r, region in enumerate(rules.regions)
             }
-            cases.append(CaseScores(f"case-{case:04}", "scored", told))
-        made[f"team/{number}"] = Scores(rules.name, "edition", {}, tuple(cases))
+            cases.append(ScoredCase(f"case-{case:04}", regions=told))
+        made[f"team/{number}"] = SubmissionScores(rules.name, "edition", {}, tuple(cases))
     return made
 
 

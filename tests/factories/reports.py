@@ -9,6 +9,7 @@ from bratseval.challenge import MODALITIES, edition
 from bratseval.files.nifti import grid_of, write_image
 from bratseval.results.parallel import score_pairs
 from bratseval.results.tables import write_tables
+from factories.scores import submission_of
 from factories.submissions import AFFINE, CUBE, OTHER, SHAPE, pairs_of, write_prediction, write_reference
 
 HOSTILE = "<script>document.title='owned'</script>"
@@ -25,7 +26,7 @@ def write_submissions(root: Path) -> Sequence[Path]:
             write_reference(place, case, CUBE, OTHER)
             write_prediction(place, case, *boxes)
         rules = edition("ssa-2023")
-        write_tables(place / "out", score_pairs(pairs_of(place), rules), rules, ())
+        write_tables(place / "out", submission_of(score_pairs(pairs_of(place), rules), rules.name), rules)
         scores.append(place / "out" / "scores.json")
     for number, case in enumerate(CASES):
         write_images(root / "cases" / case, case, number)

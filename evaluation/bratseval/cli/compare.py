@@ -13,7 +13,7 @@ from bratseval.cli.rank import add_manner_options
 from bratseval.errors import InputError
 
 if TYPE_CHECKING:
-    from bratseval.leaderboard import Leaderboard, Scores, Table
+    from bratseval.leaderboard import Leaderboard, SubmissionScores, Table
     from bratseval.ranking import Comparison
 
 _TOLD: Final = 10  # cases at each end, unless all are asked for
@@ -44,7 +44,9 @@ def _compare(arguments: argparse.Namespace) -> int:
     return on_leaderboard(arguments.leaderboard, tell)
 
 
-def _tell(called: tuple[str, str], pair: tuple["Scores", "Scores"], arguments: argparse.Namespace) -> None:
+def _tell(
+    called: tuple[str, str], pair: tuple["SubmissionScores", "SubmissionScores"], arguments: argparse.Namespace
+) -> None:
     """Compare and print.
 
     Raises:

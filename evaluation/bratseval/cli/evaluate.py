@@ -39,7 +39,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         print(f"{output}: is no file that user {os.getuid()} may write. Name a file.", file=sys.stderr)
         return ENVIRONMENT
     try:
-        with Progress() as progress:
+        with Progress(rules) as progress:
             scored = score_submission(
                 arguments.predictions, arguments.labels, rules, jobs=cores(), on_case=progress.case
             )

@@ -11,7 +11,7 @@ from bratseval.cli.leaderboard_file import add_leaderboard_option, on_leaderboar
 from bratseval.cli.printable import printable
 
 if TYPE_CHECKING:
-    from bratseval.leaderboard import Entry, Leaderboard, Scores, Table
+    from bratseval.leaderboard import Entry, Leaderboard, SubmissionScores, Table
 
 
 def add_leaderboard(parser: argparse.ArgumentParser) -> None:
@@ -72,7 +72,7 @@ def _import(arguments: argparse.Namespace) -> int:
     return _keep(read_platform_file(arguments.scores, arguments.edition), arguments)
 
 
-def _keep(scores: "Scores", arguments: argparse.Namespace) -> int:
+def _keep(scores: "SubmissionScores", arguments: argparse.Namespace) -> int:
     def keep(leaderboard: "Leaderboard") -> None:
         added = leaderboard.add(scores, arguments.name, dict(arguments.tag))
         entry = added.entry
@@ -113,7 +113,7 @@ def _show(arguments: argparse.Namespace) -> int:
     return on_leaderboard(arguments.leaderboard, tell)
 
 
-def _described(entry: "Entry", scores: "Scores", table: str) -> list[str]:
+def _described(entry: "Entry", scores: "SubmissionScores", table: str) -> list[str]:
     versions = ", ".join(f"{name} {version}" for name, version in scores.versions.items())
     lines = [
         f"entry {entry.number}: {entry.name}, added {entry.added}, {entry.cases} cases, {entry.failed} failed",
@@ -128,11 +128,11 @@ def _described(entry: "Entry", scores: "Scores", table: str) -> list[str]:
     lines += [f"{name:<{width}}  {mean:>10.4f}  of {n}" for name, (mean, n) in means.items()]
     for case in scores.cases:
         told = [text for text in (case.reason, *case.warnings) if text]
-        lines += [f"{case.case}: {case.state}: {'; '.join(told)}"] if told else []
+        lines += [f"{case.case}: {case.status}: {'; '.join(told)}"] if told else []
     return lines
 
 
-def _means(scores: "Scores") -> Mapping[str, tuple[float, int]]:
+def _means(scores: "SubmissionScores") -> Mapping[str, tuple[float, int]]:
     """The mean of each column over the cases that have a value, and how many they are."""
     import numpy as np
 

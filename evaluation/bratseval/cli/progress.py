@@ -4,15 +4,17 @@ import sys
 
 from tqdm import tqdm
 
+from bratseval.challenge import Edition
 from bratseval.cli.printable import printable
-from bratseval.results.score_files import ScoredCase
 from bratseval.scoring.case import platform_names
+from bratseval.scoring.result import ScoredCase
 
 
 class Progress:
     """A bar on a terminal, one line a case elsewhere; all of it on stderr."""
 
-    def __init__(self) -> None:
+    def __init__(self, edition: Edition) -> None:
+        self._edition = edition
         self._done = 0
         self._shown = sys.stderr.isatty()
         self._bar = tqdm(unit="case", disable=not self._shown)
@@ -28,16 +30,16 @@ class Progress:
         self._done += 1
         self._bar.total = total
         self._bar.update()
-        if not self._shown or case.state == "failed" or case.warnings:
-            self._bar.write(f"[{self._done}/{total}] {printable(case_line(case))}", file=sys.stderr)
+        if not self._shown or case.failed or case.warnings:
+            self._bar.write(f"[{self._done}/{total}] {printable(case_line(case, self._edition))}", file=sys.stderr)
 
 
-def case_line(case: ScoredCase) -> str:
+def case_line(case: ScoredCase, edition: Edition) -> str:
     """One case in words: its first Dice in each region, or why it failed; warnings below."""
     told = "".join(f"\n    {warning}" for warning in case.warnings)
-    if case.state == "failed":
+    if case.failed:
         return f"{case.case!r}: failed: {case.reason}{told}"
-    names = platform_names(case.score.edition)
+    names = platform_names(edition.name)
     key, name = next((key, name) for key, name in names.items() if "Dice" in name or "dsc" in name)
-    values = ", ".join(f"{region} {values[key]:.3f}" for region, values in case.score.regions.items())
+    values = ", ".join(f"{region} {values[key]:.3f}" for region, values in case.regions.items())
     return f"{case.case!r}: {name}: {values}{told}"

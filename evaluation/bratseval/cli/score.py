@@ -15,7 +15,7 @@ from bratseval.cli.editions import named_edition
 from bratseval.cli.printable import printable
 
 if TYPE_CHECKING:
-    from bratseval.results.score_files import ScoredCase
+    from bratseval.scoring.result import ScoredCase
 
 
 def add_score(parser: argparse.ArgumentParser) -> None:
@@ -70,17 +70,16 @@ def _score_into(output: Path, arguments: argparse.Namespace, rules: Edition) -> 
 
     only = arguments.only or ()
     paths = (arguments.predictions, arguments.references)
-    with Progress() as progress:
+    with Progress(rules) as progress:
         scored = score_submission(*paths, rules, only, arguments.labels, arguments.jobs, progress.case)
-    cases, unknown = list(scored.cases), scored.unknown
     if arguments.regions:
         rules = replace(
             rules, regions={name: rules.regions[name] for name in rules.regions if name in arguments.regions}
         )
-        cases = [keep_regions(case, rules.regions) for case in cases]
-    write_tables(output, cases, rules, unknown, arguments.labels)
-    _tell(cases, unknown, rules, output)
-    return SOME_FAILED if any(case.state == "failed" for case in cases) else OK
+        scored = replace(scored, cases=tuple(keep_regions(case, rules.regions) for case in scored.cases))
+    write_tables(output, scored, rules)
+    _tell(scored.cases, scored.unknown, rules, output)
+    return SOME_FAILED if any(case.failed for case in scored.cases) else OK
 
 
 def _usage_problem(arguments: argparse.Namespace, rules: Edition) -> str | None:
@@ -113,8 +112,8 @@ def _tell(cases: Sequence["ScoredCase"], unknown: Sequence[str], rules: Edition,
     from bratseval.results.summary import column, columns, summary
     from bratseval.scoring.case import platform_names
 
-    failed = [case.case for case in cases if case.state == "failed"]
-    refused = [case.case for case in cases if case.refused]
+    failed = [case.case for case in cases if case.failed]
+    refused = [case.case for case in cases if case.skipped_by_platform]
     warned = [case.case for case in cases if case.warnings]
     means = dict(zip(columns(cases, rules), summary(cases, rules)["mean"], strict=True))
     regions = sorted(rules.regions)

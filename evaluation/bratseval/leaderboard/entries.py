@@ -1,88 +1,13 @@
-"""What a leaderboard keeps: the scores of a submission, and the table in which they may stand."""
+"""The table in which the scores of a submission may stand, and the digest that says whether two are the same."""
 
 import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Final
+from dataclasses import asdict, dataclass
 
-from bratseval.results.score_files import State
-from bratseval.scoring.lesionwise import Lesion
-
-# Packages whose version decides about a number: whose rules, what is connected, how far surfaces lie apart.
-EVALUATOR_PACKAGES: Final = ("brats-harness", "connected-components-3d", "surface-distance")
-IMPORTED: Final = "imported"  # in place of an evaluator: the platform's own file, which names none
-
-
-@dataclass(frozen=True)
-class PlacedLesion:
-    """A lesion and its centre in mm, RAS+ by the reference's affine."""
-
-    lesion: Lesion
-    centroid_mm: tuple[float, float, float]
-
-
-@dataclass(frozen=True)
-class CaseScores:
-    """One case of a submission.
-
-    Attributes:
-        regions: for each region the official values by the official script's names; NaN where there is none.
-        corrected, evaluator: as in `scoring.CaseScore`.
-        files: sha256 of each file that was read, by its path.
-        reference: the path in `files` that is the reference; empty when unknown.
-    """
-
-    case: str
-    state: State
-    regions: Mapping[str, Mapping[str, float]]
-    corrected: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    evaluator: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    lesions: tuple[PlacedLesion, ...] = ()
-    reason: str = ""
-    refused: str = ""
-    warnings: tuple[str, ...] = ()
-    files: Mapping[str, str] = field(default_factory=dict)
-    reference: str = ""
-
-    @property
-    def reference_sha256(self) -> str:
-        """Of the reference; empty when unknown."""
-        return self.files.get(self.reference, "")
-
-
-@dataclass(frozen=True)
-class Scores:
-    """The scores of one submission, as one scores.json or one file of the platform tells them.
-
-    Attributes:
-        edition: its name.
-        labels: how the files' labels were read; see `submission.Labelling`.
-        versions: of the packages that scored; empty when unknown.
-        cases: in the order of the file.
-        unknown: what the predictions are called that answer no case.
-        imported: from the platform's file, so references and evaluator are unknown.
-    """
-
-    edition: str
-    labels: str
-    versions: Mapping[str, str]
-    cases: tuple[CaseScores, ...]
-    unknown: tuple[str, ...] = ()
-    imported: bool = False
-
-    @property
-    def evaluator(self) -> str:
-        """The packages and versions that decide about the numbers, or "imported"."""
-        if self.imported:
-            return IMPORTED
-        return ", ".join(f"{name} {self.versions[name]}" for name in EVALUATOR_PACKAGES)
-
-    @property
-    def regions(self) -> tuple[str, ...]:
-        """The regions that were told, sorted."""
-        return tuple(sorted({region for case in self.cases for region in case.regions}))
+from bratseval.results.submission_scores import IMPORTED, SubmissionScores
+from bratseval.scoring.result import Lesion, ScoredCase
 
 
 @dataclass(frozen=True)
@@ -115,13 +40,13 @@ class Table:
         return _sha256(dict(self.references))[:8]
 
 
-def table_of(scores: Scores) -> Table:
+def table_of(scores: SubmissionScores) -> Table:
     """The table in which scores may stand."""
     references = {case.case: case.reference_sha256 for case in sorted(scores.cases, key=lambda case: case.case)}
     return Table(scores.edition, scores.evaluator, scores.labels, scores.regions, references)
 
 
-def digest_of(scores: Scores) -> str:
+def digest_of(scores: SubmissionScores) -> str:
     """Equal when the same files scored the same, whatever they were called and wherever they lay."""
     return _sha256(
         {
@@ -131,17 +56,24 @@ def digest_of(scores: Scores) -> str:
     )
 
 
-def _measured(case: CaseScores) -> Mapping[str, object]:
+def _measured(case: ScoredCase) -> Mapping[str, object]:
     return {
         "case": case.case,
-        "state": case.state,
-        "refused": bool(case.refused),
+        "state": case.status,
+        "refused": bool(case.skipped_by_platform),
         "predictions": sorted(sha256 for path, sha256 in case.files.items() if path != case.reference),
         "regions": case.regions,
         "corrected": case.corrected,
         "evaluator": case.evaluator,
-        "lesions": [asdict(placed) for placed in case.lesions],
+        "lesions": [placed(lesion) for lesion in case.lesions],
     }
+
+
+def placed(lesion: Lesion) -> Mapping[str, object]:
+    """A lesion as digests and exports hold it: what was measured, and its centroid in mm beside it."""
+    measured = asdict(lesion)
+    centroid_mm = measured.pop("centroid_mm")
+    return {"lesion": measured, "centroid_mm": centroid_mm}
 
 
 def _sha256(content: object) -> str:

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Final
 
 from bratseval.challenge import EDITIONS
-from bratseval.leaderboard.entries import CaseScores, Scores, Table
+from bratseval.leaderboard.entries import Table, placed
 from bratseval.leaderboard.store import Entry, Leaderboard
+from bratseval.results.submission_scores import SubmissionScores
 from bratseval.results.summary import column
 from bratseval.results.tables import without_nan, write_csv, write_text
 from bratseval.scoring.case import platform_names
+from bratseval.scoring.result import ScoredCase
 
 CSV_HEAD: Final = ("table", "edition", "entry", "name", "scan_id", "state", "column", "value")
 
@@ -42,11 +44,11 @@ def _rows(leaderboard: Leaderboard) -> Iterator[tuple[object, ...]]:
     for entry in leaderboard.entries():
         scores = leaderboard.scores(entry.number, lesions=False)
         for case in scores.cases:
-            told = (entry.table, scores.edition, entry.number, entry.name, case.case, case.state)
+            told = (entry.table, scores.edition, entry.number, entry.name, case.case, case.status)
             yield from ((*told, name, value) for name, value in named_values(case, scores.edition).items())
 
 
-def named_values(case: CaseScores, edition: str) -> Mapping[str, float]:
+def named_values(case: ScoredCase, edition: str) -> Mapping[str, float]:
     """Official and corrected values of a case by the names they have in cases.csv."""
     rules = EDITIONS[edition]
     official = {
@@ -66,5 +68,22 @@ def _table(number: int, table: Table) -> Mapping[str, object]:
     return {"table": number, **asdict(table), "digest": table.digest}
 
 
-def _entry(entry: Entry, scores: Scores) -> Mapping[str, object]:
-    return {**asdict(entry), "versions": scores.versions, "unknown": scores.unknown, "scores": asdict(scores)["cases"]}
+def _entry(entry: Entry, scores: SubmissionScores) -> Mapping[str, object]:
+    cases = [_case(case) for case in scores.cases]
+    return {**asdict(entry), "versions": scores.versions, "unknown": scores.unknown, "scores": cases}
+
+
+def _case(case: ScoredCase) -> Mapping[str, object]:
+    return {
+        "case": case.case,
+        "state": case.status,
+        "regions": case.regions,
+        "corrected": case.corrected,
+        "evaluator": case.evaluator,
+        "lesions": [placed(lesion) for lesion in case.lesions],
+        "reason": case.reason,
+        "refused": case.skipped_by_platform,
+        "warnings": case.warnings,
+        "files": case.files,
+        "reference": case.reference,
+    }

@@ -10,10 +10,11 @@ from typing import Final
 from bratseval.challenge import EDITIONS, Edition
 from bratseval.errors import InputError
 from bratseval.files.strict_json import storable
-from bratseval.leaderboard.entries import CaseScores, Scores
 from bratseval.leaderboard.scores_file import MAX_CASES, MAX_NAME
+from bratseval.results.submission_scores import SubmissionScores
 from bratseval.results.summary import column
 from bratseval.scoring.case import platform_names
+from bratseval.scoring.result import ScoredCase
 
 MAX_BYTES: Final = 64 * 1024**2
 # What the platform's tables have below the cases (pandas' describe; brats-parse-metrics since 2026).
@@ -23,7 +24,7 @@ _MAX_TOLD: Final = 20
 _MAX_NAMED: Final = 3
 
 
-def read_platform_file(path: Path, edition: Edition) -> Scores:
+def read_platform_file(path: Path, edition: Edition) -> SubmissionScores:
     """The cases of a platform's file as scores without references.
 
     Values stand under the official script's names, as in a scores.json; values that
@@ -51,7 +52,7 @@ def read_platform_file(path: Path, edition: Edition) -> Scores:
         cases.append(_case(row[0], {name: value for name, value in numbers.items() if value is not None}, edition))
     if problems:
         raise InputError("\n".join(problems[:_MAX_TOLD]))
-    return Scores(edition.name, "edition", {}, tuple(cases), imported=True)
+    return SubmissionScores(edition.name, "edition", {}, tuple(cases), imported=True)
 
 
 def _keys(edition: Edition) -> Mapping[str, tuple[str, str]]:
@@ -133,10 +134,10 @@ def _number(cell: str) -> float | None:
         return None
 
 
-def _case(name: str, values: Mapping[str, float], edition: Edition) -> CaseScores:
+def _case(name: str, values: Mapping[str, float], edition: Edition) -> ScoredCase:
     keys, official = _keys(edition), platform_names(edition.name)
     regions = {region: dict.fromkeys(official, math.nan) for region in edition.regions}
     for title, value in values.items():
         region, key = keys[title]
         regions[region][key] = value
-    return CaseScores(storable(name), "scored", regions)
+    return ScoredCase(storable(name), regions=regions)

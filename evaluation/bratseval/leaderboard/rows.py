@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from bratseval.leaderboard.entries import CaseScores, PlacedLesion, Scores
-from bratseval.scoring.lesionwise import Lesion
+from bratseval.results.submission_scores import SubmissionScores
+from bratseval.scoring.result import CaseStatus, Lesion, ScoredCase
 
 Values = Mapping[str, Mapping[str, float]]
 _MEASURES: Final = ("dice", "hd95_mm", "nsd_at_half_mm", "nsd_at_1_mm", "nsd")
@@ -18,9 +18,9 @@ _LESION_COLUMNS: Final = (
 )
 
 
-def insert_case(connection: sqlite3.Connection, entry: int, case: CaseScores) -> None:
+def insert_case(connection: sqlite3.Connection, entry: int, case: ScoredCase) -> None:
     """Write one case of an entry with its values and lesions."""
-    row = (entry, case.case, case.state, case.reason, case.refused, json.dumps(case.warnings))
+    row = (entry, case.case, case.status, case.reason, case.skipped_by_platform, json.dumps(case.warnings))
     cursor = connection.execute(
         "INSERT INTO cases (entry_id, name, state, reason, refused, warnings, files, reference)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -34,39 +34,39 @@ def insert_case(connection: sqlite3.Connection, entry: int, case: CaseScores) ->
     connection.executemany(
         f"INSERT INTO lesions (case_id, position, {', '.join(_LESION_COLUMNS)})"  # noqa: S608 - constants
         f" VALUES (?, ?{', ?' * len(_LESION_COLUMNS)})",
-        ((number, position, *_lesion_row(placed)) for position, placed in enumerate(case.lesions)),
+        ((number, position, *_lesion_row(lesion)) for position, lesion in enumerate(case.lesions)),
     )
 
 
-def select_cases(connection: sqlite3.Connection, entry: int, *, lesions: bool) -> tuple[CaseScores, ...]:
+def select_cases(connection: sqlite3.Connection, entry: int, *, lesions: bool) -> tuple[ScoredCase, ...]:
     """The cases of an entry in the order of their file.
 
     Args:
         lesions: read them too; without, every case has none.
     """
     values = _values_by_case(connection, entry)
-    placed = _lesions_by_case(connection, entry) if lesions else {}
+    found = _lesions_by_case(connection, entry) if lesions else {}
     rows = connection.execute(
         "SELECT id, name, state, reason, refused, warnings, files, reference FROM cases WHERE entry_id = ? ORDER BY id",
         (entry,),
     )
     return tuple(
-        CaseScores(
+        ScoredCase(
             case=name,
-            state=state,
+            status=CaseStatus(status),
             **values.get(number, {"regions": {}}),
-            lesions=tuple(placed.get(number, ())),
+            lesions=tuple(found.get(number, ())),
             reason=reason,
-            refused=refused,
+            skipped_by_platform=skipped,
             warnings=tuple(json.loads(warnings)),
             files=json.loads(files),
             reference=reference,
         )
-        for number, name, state, reason, refused, warnings, files, reference in rows
+        for number, name, status, reason, skipped, warnings, files, reference in rows
     )
 
 
-def _value_rows(case: CaseScores) -> Iterator[tuple[str, str, str, float | None]]:
+def _value_rows(case: ScoredCase) -> Iterator[tuple[str, str, str, float | None]]:
     for origin, by_region in (
         ("official", case.regions),
         ("corrected", case.corrected),
@@ -90,8 +90,8 @@ def _values_by_case(connection: sqlite3.Connection, entry: int) -> Mapping[int, 
     return {case: dict(kinds) for case, kinds in cases.items()}
 
 
-def _lesions_by_case(connection: sqlite3.Connection, entry: int) -> Mapping[int, list[PlacedLesion]]:
-    cases: dict[int, list[PlacedLesion]] = {}
+def _lesions_by_case(connection: sqlite3.Connection, entry: int) -> Mapping[int, list[Lesion]]:
+    cases: dict[int, list[Lesion]] = {}
     rows = connection.execute(
         f"SELECT case_id, {', '.join(_LESION_COLUMNS)} FROM lesions"  # noqa: S608 - constants
         " JOIN cases ON cases.id = case_id WHERE entry_id = ? ORDER BY case_id, position",
@@ -102,26 +102,28 @@ def _lesions_by_case(connection: sqlite3.Connection, entry: int) -> Mapping[int,
     return cases
 
 
-def _lesion_row(placed: PlacedLesion) -> tuple[object, ...]:
-    lesion = placed.lesion
-    told = (lesion.region, lesion.number, lesion.outcome, int(lesion.counted), _or_null(lesion.volume_mm3))
+def _lesion_row(lesion: Lesion) -> tuple[object, ...]:
+    if lesion.centroid_mm is None:
+        raise ValueError(f"lesion {lesion.number} of {lesion.region} has no centroid in mm, expected one")
+    described = (lesion.region, lesion.number, lesion.outcome, int(lesion.counted), _or_null(lesion.volume_mm3))
     measured = (_or_null(getattr(lesion, name)) for name in _MEASURES)
-    return (*told, *lesion.centroid_voxels, *measured, *placed.centroid_mm)
+    return (*described, *lesion.centroid_voxels, *measured, *lesion.centroid_mm)
 
 
-def _lesion(row: list[object]) -> PlacedLesion:
+def _lesion(row: list[object]) -> Lesion:
     region, number, outcome, counted, volume, *numbers = row
-    told = _nans(numbers)
-    lesion = Lesion(
+    x, y, z, *rest = _nans(numbers)
+    *measured, x_mm, y_mm, z_mm = rest
+    return Lesion(
         str(region),
         int(str(number)),
         outcome,  # type: ignore[arg-type]  # the schema checks it
         bool(counted),
-        _nans((volume,))[0],
-        (told[0], told[1], told[2]),
-        *told[3:8],
+        _or_nan(volume),
+        (x, y, z),
+        *measured,
+        centroid_mm=(x_mm, y_mm, z_mm),
     )
-    return PlacedLesion(lesion, (told[8], told[9], told[10]))
 
 
 def _nans(values: Iterable[object]) -> list[float]:
@@ -136,6 +138,6 @@ def _or_nan(value: object) -> float:
     return float(value) if isinstance(value, int | float) else math.nan
 
 
-def scores_row(scores: Scores) -> tuple[str, str]:
+def scores_row(scores: SubmissionScores) -> tuple[str, str]:
     """What an entry keeps beside its cases: versions and unknown predictions, as JSON."""
     return json.dumps(dict(scores.versions)), json.dumps(scores.unknown)

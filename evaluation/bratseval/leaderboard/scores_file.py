@@ -9,10 +9,10 @@ from typing import Final, get_args
 from bratseval.challenge import EDITIONS, Edition
 from bratseval.errors import InputError
 from bratseval.files.strict_json import Findings, read_findings
-from bratseval.leaderboard.entries import EVALUATOR_PACKAGES, CaseScores, PlacedLesion, Scores
-from bratseval.results.score_files import Labelling, State
+from bratseval.results.score_files import Labelling
+from bratseval.results.submission_scores import EVALUATOR_PACKAGES, SubmissionScores
 from bratseval.scoring.case import platform_names
-from bratseval.scoring.lesionwise import Lesion, Outcome
+from bratseval.scoring.result import CaseStatus, Lesion, Outcome, ScoredCase
 
 MAX_CASES: Final = 10_000  # the largest test set of BraTS has some 600
 MAX_NAME: Final = 200  # characters of a case's id
@@ -20,7 +20,7 @@ _MAX_OWN: Final = 100  # corrected values, or the evaluator's own, of a region
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
-def read_scores(path: Path) -> Scores:
+def read_scores(path: Path) -> SubmissionScores:
     """The scores that a scores.json tells.
 
     Summaries are not read: they follow from the cases.
@@ -42,7 +42,7 @@ def read_scores(path: Path) -> Scores:
     _check_cases(found, cases)
     unknown = found.texts("predictions_of_no_case")
     found.finish()
-    return Scores(rules.name, labels, versions, cases, unknown)
+    return SubmissionScores(rules.name, labels, versions, cases, unknown)
 
 
 def _versions(found: Findings) -> Mapping[str, str]:
@@ -51,7 +51,7 @@ def _versions(found: Findings) -> Mapping[str, str]:
     return {name: found.text(name) for name in found.names}
 
 
-def _check_cases(found: Findings, cases: tuple[CaseScores, ...]) -> None:
+def _check_cases(found: Findings, cases: tuple[ScoredCase, ...]) -> None:
     if not 1 <= len(cases) <= MAX_CASES:
         found.problem("cases", "are too few or too many", f"1 to {MAX_CASES} cases", len(cases))
     twice = [name for name, times in Counter(case.case for case in cases).items() if times > 1]
@@ -61,22 +61,22 @@ def _check_cases(found: Findings, cases: tuple[CaseScores, ...]) -> None:
         found.problem("cases", "tell different regions", "the same regions in each", "several sets")
 
 
-def _case(found: Findings, rules: Edition) -> CaseScores:
+def _case(found: Findings, rules: Edition) -> ScoredCase:
     name = found.text("scan_id", least=1, most=MAX_NAME)
-    state: State = "scored" if found.text("state", get_args(State)) == "scored" else "failed"
+    scored = found.text("state", tuple(CaseStatus)) == CaseStatus.SCORED
     files = _files(found.table("sha256"))
     reference = found.text("reference")
     if reference not in files:
         found.problem("reference", "is none of the files under sha256", "the path of the reference", reference)
-    return CaseScores(
+    return ScoredCase(
         case=name,
-        state=state,
+        status=CaseStatus.SCORED if scored else CaseStatus.FAILED,
         regions=_regions(found.table("regions"), rules),
         corrected=_own(found.table("corrected"), rules),
         evaluator=_own(found.table("evaluator"), rules),
         lesions=tuple(_lesion(entry, rules) for entry in found.tables("lesions")),
         reason=found.text("reason"),
-        refused=found.text("refused"),
+        skipped_by_platform=found.text("refused"),
         warnings=found.texts("warnings"),
         files=files,
         reference=reference,
@@ -128,10 +128,11 @@ def _known(found: Findings, rules: Edition) -> list[str]:
     return [region for region in rules.regions if region in found.names]
 
 
-def _lesion(found: Findings, rules: Edition) -> PlacedLesion:
+def _lesion(found: Findings, rules: Edition) -> Lesion:
     outcomes: Mapping[str, Outcome] = {outcome: outcome for outcome in get_args(Outcome)}
     x, y, z = found.numbers("centroid_voxels", 3)
-    lesion = Lesion(
+    x_mm, y_mm, z_mm = found.numbers("centroid_mm", 3)
+    return Lesion(
         region=found.text("region", tuple(rules.regions)),
         number=found.number_of("number", least=1),
         outcome=outcomes.get(found.text("outcome", tuple(outcomes)), "missed"),
@@ -143,6 +144,5 @@ def _lesion(found: Findings, rules: Edition) -> PlacedLesion:
         nsd_at_half_mm=found.number("nsd_at_half_mm"),
         nsd_at_1_mm=found.number("nsd_at_1_mm"),
         nsd=found.number("nsd"),
+        centroid_mm=(x_mm, y_mm, z_mm),
     )
-    x, y, z = found.numbers("centroid_mm", 3)
-    return PlacedLesion(lesion, (x, y, z))

@@ -11,9 +11,10 @@ from types import TracebackType
 from typing import Final
 
 from bratseval.errors import InputError
-from bratseval.leaderboard.entries import IMPORTED, Scores, Table, digest_of, table_of
+from bratseval.leaderboard.entries import Table, digest_of, table_of
 from bratseval.leaderboard.rows import insert_case, scores_row, select_cases
 from bratseval.leaderboard.schema import connect
+from bratseval.results.submission_scores import IMPORTED, SubmissionScores
 
 MAX_NAME: Final = 100  # characters
 MAX_TAG: Final = 1000
@@ -78,7 +79,7 @@ class Leaderboard:
     ) -> None:
         self._connection.close()
 
-    def add(self, scores: Scores, name: str, tags: Mapping[str, str] | None = None) -> Added:
+    def add(self, scores: SubmissionScores, name: str, tags: Mapping[str, str] | None = None) -> Added:
         """Keep scores under a name, with free tags.
 
         The same scores twice are the same entry: its tags are updated if the name is the
@@ -152,7 +153,7 @@ class Leaderboard:
             raise InputError(f"{self.path}: several tables have an entry {called}. Name its number: {numbers}.")
         return entries[0]
 
-    def scores(self, number: int, *, lesions: bool = True) -> Scores:
+    def scores(self, number: int, *, lesions: bool = True) -> SubmissionScores:
         """All that an entry holds.
 
         Args:
@@ -167,7 +168,7 @@ class Leaderboard:
             "SELECT versions, unknown FROM entries WHERE id = ?", (number,)
         ).fetchone()
         cases = select_cases(self._connection, number, lesions=lesions)
-        return Scores(
+        return SubmissionScores(
             table.edition,
             table.labels,
             json.loads(versions),
@@ -200,7 +201,7 @@ class Leaderboard:
                 self._connection.execute("ROLLBACK")
             raise
 
-    def _insert(self, scores: Scores, name: str, digest: str) -> int:
+    def _insert(self, scores: SubmissionScores, name: str, digest: str) -> int:
         table = self._table(table_of(scores))
         taken = self._connection.execute(
             "SELECT id FROM entries WHERE table_id = ? AND name = ?", (table, name)

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from bratseval.challenge import Edition
 from bratseval.challenge.ranking import Missing
 from bratseval.errors import InputError
-from bratseval.leaderboard import CaseScores, Scores
+from bratseval.leaderboard import SubmissionScores
 from bratseval.results.summary import column
 from bratseval.scoring.case import platform_names
+from bratseval.scoring.result import ScoredCase
 
 Array = NDArray[np.float64]
 _LARGER_IS_BETTER: Final = ("dice", "dsc", "nsd", "f1", "sensitivity", "specificity")
@@ -99,7 +100,9 @@ def larger_is_better(metric: str) -> bool:
     raise InputError(f"{metric}: is nothing to rank by, expected Dice, NSD, HD95 or the like. Check --metrics.")
 
 
-def values_of(submissions: Sequence[Scores], columns: Sequence[Column], edition: Edition, missing: Missing) -> Values:
+def values_of(
+    submissions: Sequence[SubmissionScores], columns: Sequence[Column], edition: Edition, missing: Missing
+) -> Values:
     """What submissions of one table scored, with what they lack treated as told.
 
     Args:
@@ -113,7 +116,7 @@ def values_of(submissions: Sequence[Scores], columns: Sequence[Column], edition:
     cases = sorted(case.case for case in submissions[0].cases)
     by_case = [{case.case: case for case in scores.cases} for scores in submissions]
     told = np.array([[[_value(of[case], col) for col in columns] for case in cases] for of in by_case])
-    failed = np.array([[of[case].state == "failed" for case in cases] for of in by_case])[:, :, np.newaxis]
+    failed = np.array([[of[case].failed for case in cases] for of in by_case])[:, :, np.newaxis]
     _check_metrics(by_case, columns)
     absent = np.isnan(told)
     undefined = absent & ~failed & (edition.family == "instances-2026")
@@ -126,12 +129,12 @@ def values_of(submissions: Sequence[Scores], columns: Sequence[Column], edition:
     return Values(told, gone, undefined, np.where(undefined, np.inf, for_means), for_means)
 
 
-def _value(case: CaseScores, col: Column) -> float:
+def _value(case: ScoredCase, col: Column) -> float:
     official = case.regions.get(col.region, {})
     return official.get(col.key, case.corrected.get(col.region, {}).get(col.key, np.nan))
 
 
-def _check_metrics(by_case: Sequence[dict[str, CaseScores]], columns: Sequence[Column]) -> None:
+def _check_metrics(by_case: Sequence[dict[str, ScoredCase]], columns: Sequence[Column]) -> None:
     for col in columns:
         if not any(
             col.key in case.regions.get(col.region, {}) or col.key in case.corrected.get(col.region, {})

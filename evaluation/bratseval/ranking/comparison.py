@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bratseval.challenge import Edition
 from bratseval.challenge.ranking import Missing
-from bratseval.leaderboard import Scores
+from bratseval.leaderboard import SubmissionScores
 from bratseval.ranking.columns import Column, columns_of, values_of
 from bratseval.ranking.schemes import case_ranks
 from bratseval.ranking.significance import permutation_p
@@ -71,8 +71,8 @@ class Comparison:
 
 
 def compare(
-    first: Scores,
-    second: Scores,
+    first: SubmissionScores,
+    second: SubmissionScores,
     edition: Edition,
     metrics: Sequence[str],
     missing: Missing,

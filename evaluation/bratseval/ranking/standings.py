@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bratseval.challenge import Edition
 from bratseval.challenge.ranking import PERMUTATIONS, RANKING, Missing, Scheme, Ties
-from bratseval.leaderboard import Scores
+from bratseval.leaderboard import SubmissionScores
 from bratseval.ranking.columns import Column, Values, columns_of, values_of
 from bratseval.ranking.resampling import SAMPLES, bootstrap_weights, interval, without_each
 from bratseval.ranking.schemes import case_ranks, places, scores, weighted_means
@@ -106,7 +106,7 @@ def manner_of(edition: str) -> Manner:
     return Manner(rules.metrics, rules.scheme, rules.missing, sources=rules.sources)
 
 
-def rank(submissions: Mapping[str, Scores], edition: Edition, manner: Manner) -> Ranking:
+def rank(submissions: Mapping[str, SubmissionScores], edition: Edition, manner: Manner) -> Ranking:
     """Rank the submissions of one table.
 
     Args:
@@ -162,7 +162,13 @@ class _Placed:
         self.places_without = places(scored(without_each(cases)), values.empty)
 
     def standing(
-        self, number: int, name: str, tier: int, means: Mapping[str, Mean], scored: Scores, cases: Sequence[str]
+        self,
+        number: int,
+        name: str,
+        tier: int,
+        means: Mapping[str, Mean],
+        scored: SubmissionScores,
+        cases: Sequence[str],
     ) -> Standing:
         """The standing of one submission."""
         without = self.places_without[:, number]
@@ -176,7 +182,7 @@ class _Placed:
             places_without=(int(without.min()), int(without.max())),
             moved_by=tuple(cases[case] for case in moved.tolist()),
             tier=tier,
-            failed=sum(case.state == "failed" for case in scored.cases),
+            failed=sum(case.status == "failed" for case in scored.cases),
             means=means,
         )
 

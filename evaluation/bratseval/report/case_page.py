@@ -82,7 +82,12 @@ def _scores(contents: Contents, case: str) -> Mapping[str, object]:
         told = "; ".join(filter(None, (scored.reason, *scored.warnings)))
         values = [scored.regions[region][measure.key] for measure in measures for region in contents.regions]
         rows.append(
-            {"name": submission.name, "state": scored.state, "told": told, "shown": [number(value) for value in values]}
+            {
+                "name": submission.name,
+                "state": scored.status,
+                "told": told,
+                "shown": [number(value) for value in values],
+            }
         )
     columns = [f"{region} {measure.title}" for measure in measures for region in contents.regions]
     return {"columns": columns, "scores": rows}

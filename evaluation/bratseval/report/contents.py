@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from bratseval.challenge import EDITIONS, Edition
 from bratseval.errors import InputError
-from bratseval.leaderboard.entries import CaseScores, Scores, table_of
+from bratseval.leaderboard.entries import table_of
+from bratseval.results.submission_scores import SubmissionScores
 from bratseval.scoring.lesionwise import LESION_DICE, LESION_HD95
+from bratseval.scoring.result import ScoredCase
 from bratseval.scoring.rules_2026 import DICE, HD95, LESION_MEANS
 
 _NOTHING: Final = "-"
@@ -22,7 +24,7 @@ class Submission:
     """A submission under the name that the report gives it; the name may be anything that a stranger typed."""
 
     name: str
-    scores: Scores
+    scores: SubmissionScores
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Contents:
         told = self.submissions[0].scores.regions
         return tuple(region for region in self.edition.regions if region in told)
 
-    def case(self, submission: Submission, case: str) -> CaseScores:
+    def case(self, submission: Submission, case: str) -> ScoredCase:
         """A case of a submission."""
         return next(scored for scored in submission.scores.cases if scored.case == case)
 
@@ -115,8 +117,7 @@ def lesion_rows(contents: Contents, case: str) -> list[Mapping[str, object]]:
     """The lesions of a case in every submission, as its page lists them: by submission, region and number."""
     rows: list[Mapping[str, object]] = []
     for whose, submission in enumerate(contents.submissions):
-        for placed in contents.case(submission, case).lesions:
-            lesion = placed.lesion
+        for lesion in contents.case(submission, case).lesions:
             rows.append(
                 {
                     "whose": whose,
@@ -128,7 +129,7 @@ def lesion_rows(contents: Contents, case: str) -> list[Mapping[str, object]]:
                     "volume": number(lesion.volume_mm3, 0),
                     "dice": number(lesion.dice),
                     "hd95": number(lesion.hd95_mm, 1),
-                    "mm": " ".join(f"{c:.3f}" for c in placed.centroid_mm),
+                    "mm": " ".join(f"{c:.3f}" for c in lesion.centroid_mm or ()),
                 }
             )
     return rows

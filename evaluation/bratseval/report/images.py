@@ -12,8 +12,8 @@ from bratseval.challenge import MODALITIES, Modality
 from bratseval.errors import InputError
 from bratseval.files.cases import find_cases
 from bratseval.files.nifti import Image, read_image, read_labels
-from bratseval.leaderboard.entries import CaseScores
 from bratseval.report.contents import Contents
+from bratseval.scoring.result import ScoredCase
 from bratseval.submission.pairing import find_references
 
 
@@ -134,7 +134,7 @@ def find_files(
     return found
 
 
-def _answer(scored: CaseScores) -> tuple[str, str]:
+def _answer(scored: ScoredCase) -> tuple[str, str]:
     """The path and the sha256 of a case's prediction; both empty where there is none."""
     others = [(path, digest) for path, digest in scored.files.items() if path != scored.reference]
     return others[0] if len(others) == 1 else ("", "")

@@ -14,7 +14,7 @@ import numpy as np
 from bratseval.challenge import EDITIONS, Edition, edition
 from bratseval.errors import InputError
 from bratseval.files.yaml_text import read_flat_yaml, to_yaml
-from bratseval.results.score_files import ScoredCase
+from bratseval.scoring.result import ScoredCase
 
 _KEYS: Final = ("challenge", "edition")
 
@@ -58,10 +58,10 @@ def results_yaml(cases: Sequence[ScoredCase], rules: Edition, unknown: Sequence[
     content = {
         "edition": rules.name,
         "family": rules.family,
-        "cases_scored": sum(case.state == "scored" for case in cases),
-        "cases_failed": {case.case: case.reason for case in cases if case.state == "failed"},
+        "cases_scored": sum(not case.failed for case in cases),
+        "cases_failed": {case.case: case.reason for case in cases if case.failed},
         "predictions_of_no_case": list(unknown),
-        "mean": {region: _mean([case.score.regions[region] for case in cases]) for region in rules.regions},
+        "mean": {region: _mean([case.regions[region] for case in cases]) for region in rules.regions},
         "cases": {case.case: _case(case) for case in cases},
     }
     return to_yaml(content)
@@ -85,9 +85,9 @@ def write_results(path: Path, text: str) -> None:
 
 
 def _case(case: ScoredCase) -> Mapping[str, object]:
-    content: dict[str, object] = dict(case.score.regions)
-    if case.score.corrected:
-        content["corrected"] = case.score.corrected
+    content: dict[str, object] = dict(case.regions)
+    if case.corrected:
+        content["corrected"] = case.corrected
     if case.warnings:
         content["warnings"] = list(case.warnings)
     return content

@@ -12,7 +12,8 @@ import numpy as np
 
 from bratseval.challenge import Edition
 from bratseval.errors import InputError
-from bratseval.results.score_files import Labelling, ScoredCase, score_pair
+from bratseval.results.score_files import Labelling, score_pair
+from bratseval.scoring.result import ScoredCase
 from bratseval.submission.pairing import Pair
 
 _CASES_WORTH_A_PROCESS: Final = 8  # a fresh process takes as long to start as so many cases to score

@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final, Literal
 
 import nibabel as nib
@@ -15,37 +15,15 @@ from bratseval.errors import InputError
 from bratseval.files.case_images import MAX_AFFINE_DIFFERENCE_MM
 from bratseval.files.nifti import Grid, Image, read_labels, read_values
 from bratseval.files.spacing import spacing_mm
-from bratseval.scoring.case import CaseScore, score_case, worst_score
+from bratseval.scoring.case import score_case, worst_score
+from bratseval.scoring.result import CaseStatus, Lesion, ScoredCase
 from bratseval.scoring.skipped_by_platform import refusal
 from bratseval.submission.pairing import Pair
 
 _MAX_VALUES_TOLD: Final = 5
 
-State = Literal["scored", "failed"]
 # Labels as the edition has them, or those of the editions up to 2022, where enhancing tumour was 4 and not 3
 Labelling = Literal["edition", "legacy"]
-
-
-@dataclass(frozen=True)
-class ScoredCase:
-    """How one case ended.
-
-    Attributes:
-        state: scored; or failed, then `score` is the worst value and `reason` says why.
-        warnings: what is odd about the files but does not change the official score.
-        refused: why an official run leaves the case out of its mean; empty where it does not.
-        affine: (4, 4) of the reference, voxel indices to mm in RAS+.
-        files: sha256 of each file of the case, by path.
-    """
-
-    case: str
-    state: State
-    score: CaseScore
-    affine: tuple[tuple[float, ...], ...]
-    reason: str = ""
-    warnings: tuple[str, ...] = ()
-    files: Mapping[str, str] = field(default_factory=dict)
-    refused: str = ""
 
 
 def score_pair(pair: Pair, edition: Edition, labelling: Labelling = "edition") -> ScoredCase:
@@ -62,43 +40,56 @@ def score_pair(pair: Pair, edition: Edition, labelling: Labelling = "edition") -
         InputError: the reference is unreadable.
     """
     reference = read_labels(pair.reference)
-    right = _in_labelling(str(pair.reference), reference.voxels, labelling)
-    affine = tuple(tuple(map(float, row)) for row in reference.grid.affine)
+    labels = _in_labelling(str(pair.reference), reference.voxels, labelling)
     files = _sha256(pair)
+    of_case = ScoredCase(pair.case, files=files, reference=next(iter(files), ""))
     try:
         prediction = _read_prediction(pair, reference.grid)
-        answered = _in_labelling(pair.predictions[0].told, prediction.voxels, labelling)
+        predicted = _in_labelling(pair.predictions[0].told, prediction.voxels, labelling)
     except InputError as error:
-        worst = worst_score(right, spacing_mm(reference.grid, edition), edition)
+        worst = worst_score(labels, spacing_mm(reference.grid, edition), edition)
         # a missing prediction is punished officially, too; one that can't be used is passed over since 2026
-        refused = str(error) if pair.predictions and edition.family == "instances-2026" else ""
-        return ScoredCase(pair.case, "failed", worst, affine, str(error), reference.warnings, files, refused)
-    score = score_case(answered, right, spacing_mm(prediction.grid, edition), edition)
-    refused = _refused(answered, right, (prediction.grid, reference.grid), edition)
+        skipped = str(error) if pair.predictions and edition.family == "instances-2026" else ""
+        failed = replace(of_case, status=CaseStatus.FAILED, reason=str(error), skipped_by_platform=skipped)
+        return _with_values(replace(failed, warnings=reference.warnings), worst, reference.grid)
+    values = score_case(predicted, labels, spacing_mm(prediction.grid, edition), edition)
+    skipped = _skipped_by_platform(predicted, labels, (prediction.grid, reference.grid), edition)
     warnings = (
-        *([f"an official run leaves this case out: {refused}"] if refused else []),
+        *([f"an official run leaves this case out: {skipped}"] if skipped else []),
         *reference.warnings,
         *prediction.warnings,
         *_grid_warnings(pair, prediction.grid, reference.grid, edition),
-        *_value_warnings(pair.predictions[0].name, answered, edition),
-        *_value_warnings(pair.reference.name, right, edition),
+        *_value_warnings(pair.predictions[0].name, predicted, edition),
+        *_value_warnings(pair.reference.name, labels, edition),
     )
-    return ScoredCase(pair.case, "scored", score, affine, "", warnings, files, refused)
+    return _with_values(replace(of_case, skipped_by_platform=skipped, warnings=warnings), values, reference.grid)
 
 
-def keep_regions(case: ScoredCase, regions: Collection[str]) -> ScoredCase:
-    """The case with some of its regions alone; what they score is what they score beside all others."""
-    score = replace(
-        case.score,
-        regions={name: values for name, values in case.score.regions.items() if name in regions},
-        corrected={name: values for name, values in case.score.corrected.items() if name in regions},
-        evaluator={name: values for name, values in case.score.evaluator.items() if name in regions},
-        lesions=tuple(lesion for lesion in case.score.lesions if lesion.region in regions),
+def _with_values(case: ScoredCase, scored: ScoredCase, grid: Grid) -> ScoredCase:
+    """The case with what its arrays scored; each lesion gets its centroid in mm, RAS+ by the reference's affine."""
+    lesions = tuple(replace(lesion, centroid_mm=_centroid_mm(grid.affine, lesion)) for lesion in scored.lesions)
+    return replace(
+        case, regions=scored.regions, corrected=scored.corrected, evaluator=scored.evaluator, lesions=lesions
     )
-    return replace(case, score=score)
 
 
-def _refused(
+def _centroid_mm(affine: NDArray[np.float64], lesion: Lesion) -> tuple[float, float, float]:
+    x, y, z = affine[:3, :3] @ np.array(lesion.centroid_voxels) + affine[:3, 3]
+    return float(x), float(y), float(z)
+
+
+def keep_regions(result: ScoredCase, regions: Collection[str]) -> ScoredCase:
+    """The result with some of its regions alone; what they score is what they score beside all others."""
+    return replace(
+        result,
+        regions={name: values for name, values in result.regions.items() if name in regions},
+        corrected={name: values for name, values in result.corrected.items() if name in regions},
+        evaluator={name: values for name, values in result.evaluator.items() if name in regions},
+        lesions=tuple(lesion for lesion in result.lesions if lesion.region in regions),
+    )
+
+
+def _skipped_by_platform(
     prediction: NDArray[np.generic], reference: NDArray[np.generic], grids: tuple[Grid, Grid], edition: Edition
 ) -> str:
     """Why an official run leaves the case out; empty where it does not, as in the families before 2026."""

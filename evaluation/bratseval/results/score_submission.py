@@ -1,27 +1,16 @@
 """Score a submission: find its references, pair them with its predictions, score every case."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from pathlib import Path
 
 from bratseval.challenge import Edition
 from bratseval.errors import InputError
 from bratseval.results.parallel import score_pairs
-from bratseval.results.score_files import Labelling, ScoredCase
+from bratseval.results.score_files import Labelling
+from bratseval.results.submission_scores import SubmissionScores, versions
+from bratseval.scoring.result import ScoredCase
 from bratseval.submission.archive import open_submission
 from bratseval.submission.pairing import find_references, pair_files
-
-
-@dataclass(frozen=True)
-class ScoredSubmission:
-    """The scored cases, in the order of the references' names.
-
-    Attributes:
-        unknown: the predictions that belong to no case, by name; empty where only some cases were wanted.
-    """
-
-    cases: tuple[ScoredCase, ...]
-    unknown: tuple[str, ...] = ()
 
 
 def score_submission(
@@ -32,7 +21,7 @@ def score_submission(
     labelling: Labelling = "edition",
     jobs: int = 1,
     on_case: Callable[[ScoredCase, int], None] = lambda *_: None,
-) -> ScoredSubmission:
+) -> SubmissionScores:
     """Score every case of a submission; a case without a usable prediction scores the worst values.
 
     Args:
@@ -42,6 +31,10 @@ def score_submission(
         labelling: "legacy" turns label 4 into 3 in both files.
         jobs: processes at most.
         on_case: called with each case as it is done, in order, and the number of all.
+
+    Returns:
+        The cases in the order of the references' names, and the names of the predictions
+        that belong to none; where only some cases were wanted, no such name.
 
     Raises:
         InputError: a folder, an archive or a reference can't be read, or a case of `only` is not there.
@@ -56,4 +49,5 @@ def score_submission(
         paired = pair_files(submission, chosen, edition)
         total = len(paired.pairs)
         cases = score_pairs(paired.pairs, edition, labelling, jobs, lambda case: on_case(case, total))
-    return ScoredSubmission(tuple(cases), () if only else tuple(entry.told for entry in paired.unknown))
+    unknown = () if only else tuple(entry.told for entry in paired.unknown)
+    return SubmissionScores(edition.name, labelling, versions(), tuple(cases), unknown)

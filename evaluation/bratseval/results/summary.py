@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.challenge import Edition
-from bratseval.results.score_files import ScoredCase
 from bratseval.scoring.case import platform_names
+from bratseval.scoring.result import ScoredCase
 
 # Rows below the platform's tables; quartiles are linear, the deviation is that of a sample (pandas' describe).
 SUMMARY_ROWS: Final = ("mean", "std", "25quantile", "median", "75quantile", "n")
@@ -35,8 +35,8 @@ def values(cases: Sequence[ScoredCase], edition: Edition) -> NDArray[np.float64]
     corrected = _corrected(cases)
     rows = []
     for case in cases:
-        row = [case.score.regions[region][key] for key in platform_names(edition.name) for region in regions]
-        row += [case.score.corrected.get(region, {}).get(key, math.nan) for key in corrected for region in regions]
+        row = [case.regions[region][key] for key in platform_names(edition.name) for region in regions]
+        row += [case.corrected.get(region, {}).get(key, math.nan) for key in corrected for region in regions]
         rows.append(row)
     return np.array(rows, dtype=np.float64).reshape(len(cases), len(columns(cases, edition)))
 
@@ -58,7 +58,7 @@ def summary(cases: Sequence[ScoredCase], edition: Edition) -> Mapping[str, tuple
 
 
 def _corrected(cases: Sequence[ScoredCase]) -> list[str]:
-    return list(dict.fromkeys(key for case in cases for values in case.score.corrected.values() for key in values))
+    return list(dict.fromkeys(key for case in cases for values in case.corrected.values() for key in values))
 
 
 def _described(column: NDArray[np.float64]) -> tuple[float, ...]:
@@ -73,8 +73,8 @@ def _official(
     table: NDArray[np.float64], cases: Sequence[ScoredCase], official: int
 ) -> Mapping[str, tuple[float, ...]]:
     """The official rows; NaN behind the first `official` columns, which are the only ones an official run has."""
-    told = [i for i, case in enumerate(cases) if case.state == "scored" and not case.refused]
-    missing = [i for i, case in enumerate(cases) if case.state == "failed" and not case.refused]
+    told = [i for i, case in enumerate(cases) if not case.failed and not case.skipped_by_platform]
+    missing = [i for i, case in enumerate(cases) if case.failed and not case.skipped_by_platform]
     kept = table[told + missing]  # missing ones last, as there: the last bit of a sum depends on it
     described = [(*_mean_and_deviation(column), _median(column)) for column in kept.T[:official]]
     beyond = [(math.nan,) * 3] * (table.shape[1] - official)

@@ -7,56 +7,45 @@ import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from bratseval.challenge import Edition
-from bratseval.results.score_files import Labelling, ScoredCase
+from bratseval.results.submission_scores import SubmissionScores
 from bratseval.results.summary import columns, summary, values
-from bratseval.scoring.lesionwise import Lesion
+from bratseval.scoring.result import Lesion, ScoredCase
 
-_PACKAGES: Final = ("brats-harness", "numpy", "scipy", "nibabel", "connected-components-3d", "surface-distance")
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
 
 
-def write_tables(
-    folder: Path,
-    cases: Sequence[ScoredCase],
-    edition: Edition,
-    unknown: Sequence[str],
-    labelling: Labelling = "edition",
-) -> None:
+def write_tables(folder: Path, scores: SubmissionScores, edition: Edition) -> None:
     """Write the four files; each appears complete or not at all.
 
     Args:
-        edition: with the regions to tell, all or some.
-        unknown: what the predictions are called that answer no case.
-        labelling: how the files' labels were read.
+        scores: of the submission; its cases hold the regions to write, all or some.
+        edition: with the same regions.
 
     Raises:
         OSError: the disk refuses.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    cases = scores.cases
     names = columns(cases, edition)
     rows = (
-        (case.case, *row, case.state, case.reason, "; ".join(case.warnings))
+        (case.case, *row, case.status, case.reason, "; ".join(case.warnings))
         for case, row in zip(cases, values(cases, edition).tolist(), strict=True)
     )
     write_csv(folder / "cases.csv", ("scan_id", *names, "state", "reason", "warnings"), rows)
     described = ((name, *row) for name, row in summary(cases, edition).items())
     write_csv(folder / "summary.csv", ("", *names), described)
-    lesions = [_lesion_row(case, lesion) for case in cases for lesion in case.score.lesions]
+    lesions = [_lesion_row(case, lesion) for case in cases for lesion in case.lesions]
     write_csv(folder / "lesions.csv", _lesion_columns(), lesions)
-    everything = {**_everything(cases, edition), "labels": labelling, "predictions_of_no_case": list(unknown)}
-    write_text(folder / "scores.json", json.dumps(everything, indent=1, allow_nan=False) + "\n")
+    write_text(folder / "scores.json", json.dumps(_everything(scores, edition), indent=1, allow_nan=False) + "\n")
 
 
 # Lesions
 
-_BESIDE: Final = ("region", "number", "outcome", "counted", "volume_mm3", "centroid_voxels")
+_BESIDE: Final = ("region", "number", "outcome", "counted", "volume_mm3", "centroid_voxels", "centroid_mm")
 
 
 def _measures() -> list[str]:
@@ -70,44 +59,40 @@ def _lesion_columns() -> tuple[str, ...]:
 
 
 def _lesion_row(case: ScoredCase, lesion: Lesion) -> tuple[object, ...]:
-    centre_mm = _centroid_mm(case, lesion)
+    centroid_mm = lesion.centroid_mm or (math.nan,) * 3
     measured = (getattr(lesion, name) for name in _measures())
-    told = (lesion.region, lesion.number, lesion.outcome, lesion.counted, lesion.volume_mm3)
-    return (case.case, *told, *lesion.centroid_voxels, *centre_mm, *measured)
-
-
-def _centroid_mm(case: ScoredCase, lesion: Lesion) -> list[float]:
-    """Where the lesion is in mm, RAS+, by the reference's affine."""
-    affine = np.array(case.affine)
-    return [float(c) for c in affine[:3, :3] @ np.array(lesion.centroid_voxels) + affine[:3, 3]]
+    described = (lesion.region, lesion.number, lesion.outcome, lesion.counted, lesion.volume_mm3)
+    return (case.case, *described, *lesion.centroid_voxels, *centroid_mm, *measured)
 
 
 # Files
 
 
-def _everything(cases: Sequence[ScoredCase], edition: Edition) -> dict[str, object]:
+def _everything(scores: SubmissionScores, edition: Edition) -> dict[str, object]:
     content = {
         "edition": edition.name,
         "family": edition.family,
         "sources": edition.sources,
-        "versions": {name: version(name) for name in _PACKAGES},
-        "summary": _by_column(cases, edition),
+        "versions": scores.versions,
+        "summary": _by_column(scores.cases, edition),
         "cases": [
             {
                 "scan_id": case.case,
-                "state": case.state,
+                "state": case.status,
                 "reason": case.reason,
                 "warnings": case.warnings,
-                "refused": case.refused,
+                "refused": case.skipped_by_platform,
                 "sha256": case.files,
-                "reference": next(iter(case.files), ""),
-                "regions": case.score.regions,
-                "corrected": case.score.corrected,
-                "evaluator": case.score.evaluator,
-                "lesions": [{**asdict(row), "centroid_mm": _centroid_mm(case, row)} for row in case.score.lesions],
+                "reference": case.reference,
+                "regions": case.regions,
+                "corrected": case.corrected,
+                "evaluator": case.evaluator,
+                "lesions": [asdict(lesion) for lesion in case.lesions],
             }
-            for case in cases
+            for case in scores.cases
         ],
+        "labels": scores.labels,
+        "predictions_of_no_case": list(scores.unknown),
     }
     return {key: without_nan(value) for key, value in content.items()}
 

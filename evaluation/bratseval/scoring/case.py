@@ -1,7 +1,7 @@
 """What one prediction scores against one reference under the rules of an edition. Arrays in, rows out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -9,28 +9,7 @@ from numpy.typing import NDArray
 
 from bratseval.challenge import EDITIONS, Edition, Family
 from bratseval.metrics.mesh_surface import Spacing
-from bratseval.scoring.lesionwise import Lesion, Scored
-
-
-@dataclass(frozen=True)
-class CaseScore:
-    """The score of one case.
-
-    Attributes:
-        edition: its name; scores of different editions are not comparable.
-        regions: for each region, in the official order, the official names and values.
-        lesions: every lesion of every region.
-        corrected: for each region, values under names of their own for those official
-            numbers that are known to be wrong; empty where none is.
-        evaluator: for each region, what the official evaluator says under its own names
-            where the platform makes other columns of it (family "instances-2026").
-    """
-
-    edition: str
-    regions: Mapping[str, Mapping[str, float]]
-    lesions: tuple[Lesion, ...]
-    corrected: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    evaluator: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+from bratseval.scoring.result import ScoredCase
 
 
 class _Rules(Protocol):
@@ -45,7 +24,7 @@ class _Rules(Protocol):
         reference: NDArray[np.generic],
         spacing_mm: Spacing,
         edition: Edition,
-    ) -> Scored:
+    ) -> ScoredCase:
         """What `score_case` says, without its checks."""
 
     def worst(self, values: Mapping[str, float], penalty_mm: float) -> Mapping[str, float]:
@@ -78,7 +57,7 @@ def platform_names(edition: str) -> Mapping[str, str]:
 
 def score_case(
     prediction: NDArray[np.generic], reference: NDArray[np.generic], spacing_mm: Spacing, edition: Edition
-) -> CaseScore:
+) -> ScoredCase:
     """Score a segmentation as the official code of an edition does, to the last bit.
 
     Values that are not exactly one of the edition's labels (4 where it is none, 255, NaN)
@@ -106,11 +85,10 @@ def score_case(
             f"prediction and reference have shapes {prediction.shape} and {reference.shape}, expected one 3-D shape"
         )
     spacing_mm = (float(spacing_mm[0]), float(spacing_mm[1]), float(spacing_mm[2]))
-    scored = _rules(edition.family).score(prediction, reference, spacing_mm, edition)
-    return CaseScore(edition.name, scored.regions, scored.lesions, scored.corrected, scored.evaluator)
+    return _rules(edition.family).score(prediction, reference, spacing_mm, edition)
 
 
-def worst_score(reference: NDArray[np.generic], spacing_mm: Spacing, edition: Edition) -> CaseScore:
+def worst_score(reference: NDArray[np.generic], spacing_mm: Spacing, edition: Edition) -> ScoredCase:
     """What a case scores whose prediction is missing or unreadable: the worst of every value.
 
     Dice, NSD, sensitivity and specificity are 0, HD95 is the penalty, in every region, also
@@ -122,4 +100,4 @@ def worst_score(reference: NDArray[np.generic], spacing_mm: Spacing, edition: Ed
         {name: worst(values, penalty) for name, values in by_region.items()}
         for by_region in (missed.regions, missed.corrected)
     )
-    return CaseScore(edition.name, regions, missed.lesions, corrected)
+    return replace(missed, regions=regions, corrected=corrected, evaluator={})

@@ -1,8 +1,7 @@
 """Lesion by lesion: what both lesion-wise families make of matched parts, from rows to values."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 
@@ -11,8 +10,7 @@ from bratseval.metrics.components import Parts
 from bratseval.metrics.mesh_surface import Spacing
 from bratseval.metrics.overlap import Counts, dice
 from bratseval.scoring.region_pair import Compared
-
-Outcome = Literal["detected", "missed", "spurious"]
+from bratseval.scoring.result import Lesion, Outcome
 
 # Names of the values of a region, as the official scripts write them.
 TP: Final = "Num_TP"
@@ -48,46 +46,6 @@ PLATFORM_NAMES: Final[Mapping[str, str]] = {
 
 # What a missing prediction does not make worse.
 _KEPT: Final = (TP, FP, FN, VOLUME)
-
-
-@dataclass(frozen=True)
-class Lesion:
-    """One lesion of the reference, or one of the prediction that found none.
-
-    Attributes:
-        region: "WT", "TC", …
-        number: lesions of the reference count from 1 in the official order; spurious ones go on from there.
-        outcome: detected, missed or spurious.
-        counted: False for what the edition leaves out of its means.
-        volume_mm3: of the lesion, or of the spurious one.
-        centroid_voxels: mean voxel indices along (x, y, z), in the whole volume.
-        dice: against the union of the predictions that touch the lesion's reach; 0 when missed or spurious.
-        hd95_mm: of the same; the edition's penalty when missed or spurious.
-        nsd_at_half_mm, nsd_at_1_mm: of the same; 0 when missed or spurious, NaN in editions without NSD.
-        nsd: of the same, in the families that measure it; 0 when missed or spurious.
-    """
-
-    region: str
-    number: int
-    outcome: Outcome
-    counted: bool
-    volume_mm3: float
-    centroid_voxels: tuple[float, float, float]
-    dice: float
-    hd95_mm: float
-    nsd_at_half_mm: float = float("nan")
-    nsd_at_1_mm: float = float("nan")
-    nsd: float = float("nan")
-
-
-@dataclass(frozen=True)
-class Scored:
-    """What a family says of one case: values by region, lesions, corrected and the evaluator's own values by region."""
-
-    regions: Mapping[str, Mapping[str, float]]
-    lesions: tuple[Lesion, ...]
-    corrected: Mapping[str, Mapping[str, float]]
-    evaluator: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def platform_names(edition: Edition) -> Mapping[str, str]:

@@ -18,8 +18,6 @@ from bratseval.scoring.lesionwise import (
     SENSITIVITY,
     SPECIFICITY,
     VOLUME,
-    Lesion,
-    Scored,
     lesion_values,
     platform_names,
     rows_of,
@@ -27,13 +25,14 @@ from bratseval.scoring.lesionwise import (
     worst,
 )
 from bratseval.scoring.region_pair import Compared, Outline, Side, compare
+from bratseval.scoring.result import Lesion, ScoredCase
 
 __all__ = ["platform_names", "score", "worst"]
 
 
 def score(
     prediction: NDArray[np.generic], reference: NDArray[np.generic], spacing_mm: Spacing, edition: Edition
-) -> Scored:
+) -> ScoredCase:
     """Every region of a case. Nothing is corrected: these numbers are what they say."""
     pair = crop(prediction, reference, edition)
     penalty = edition.penalty_for(prediction.shape)
@@ -44,7 +43,7 @@ def score(
         rows = rows_of(compared, rules.small_mm3, penalty)
         values[region] = _whole_values(compared, penalty) | lesion_values(rows, edition.nsd_tolerances_mm, penalty)
         lesions += rows
-    return Scored(values, tuple(lesions), {})
+    return ScoredCase(regions=values, lesions=tuple(lesions))
 
 
 def _compare(region: str, pair: Crop, edition: Edition, spacing_mm: Spacing) -> Compared:

@@ -28,8 +28,6 @@ from bratseval.scoring.lesionwise import (
     SENSITIVITY,
     SPECIFICITY,
     VOLUME,
-    Lesion,
-    Scored,
     lesion_values,
     platform_names,
     rows_of,
@@ -38,6 +36,7 @@ from bratseval.scoring.lesionwise import (
 )
 from bratseval.scoring.merge_2024 import merge
 from bratseval.scoring.region_pair import Compared, Outline, compare, counts_of, hd95_mm, nsd_of
+from bratseval.scoring.result import Lesion, ScoredCase
 
 __all__ = ["platform_names", "score", "worst"]
 
@@ -51,7 +50,7 @@ WHOLE_SPECIFICITY: Final = "Whole_Specificity"
 
 def score(
     prediction: NDArray[np.generic], reference: NDArray[np.generic], spacing_mm: Spacing, edition: Edition
-) -> Scored:
+) -> ScoredCase:
     """Every region of a case; corrected are the values of whole regions."""
     penalty = edition.penalty_for(prediction.shape)
     merged = merge(crop(prediction, reference, edition), spacing_mm, edition)
@@ -73,7 +72,7 @@ def score(
         values[region] = whole | lesion_values(rows, edition.nsd_tolerances_mm, penalty)
         corrected[region] = _whole_values(compared, answered.whole, penalty)
         lesions += rows
-    return Scored(values, tuple(lesions), corrected)
+    return ScoredCase(regions=values, corrected=corrected, lesions=tuple(lesions))
 
 
 def _numbered_values(

@@ -16,9 +16,9 @@ from bratseval.challenge import Edition, InstanceRules
 from bratseval.metrics.components import Parts
 from bratseval.metrics.crop import Crop, cut
 from bratseval.metrics.mesh_surface import Spacing
-from bratseval.scoring.lesionwise import Lesion, Outcome, Scored
 from bratseval.scoring.match_2026 import Instances, Measures, measure
 from bratseval.scoring.panoptica_columns import evaluator_values
+from bratseval.scoring.result import Lesion, Outcome, ScoredCase
 
 # Names of the values of a region, as brats-parse-metrics writes them before "_et" and so on.
 TP: Final = "all_instance_tp"
@@ -69,7 +69,7 @@ def platform_names(edition: Edition) -> Mapping[str, str]:
 
 def score(
     prediction: NDArray[np.generic], reference: NDArray[np.generic], spacing_mm: Spacing, edition: Edition
-) -> Scored:
+) -> ScoredCase:
     """Every region of a case, in the edition's order.
 
     Labels of no region are background here; an official run skips such a case, see
@@ -85,7 +85,7 @@ def score(
         region: _score_region(region, turned, marks.labels, spacing_mm, rules, penalty)
         for region, marks in edition.regions.items()
     }
-    return Scored(
+    return ScoredCase(
         regions={name: region.official for name, region in found.items()},
         lesions=tuple(lesion for region in found.values() for lesion in region.lesions),
         corrected={name: region.corrected for name, region in found.items()},

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bratseval.cli.codes import OK
 
 if TYPE_CHECKING:
-    from bratseval.scoring.case import CaseScore
+    from bratseval.scoring.result import ScoredCase
 
 
 def add_phantom(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +60,7 @@ def _demo(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _score_table(score: "CaseScore") -> list[str]:
+def _score_table(score: "ScoredCase") -> list[str]:
     columns = {"LesionWise_Score_Dice": "lesion-wise Dice", "LesionWise_Score_HD95": "lesion-wise HD95"}
     columns |= {"Num_TP": "detected", "Num_FN": "missed", "Num_FP": "spurious"}
     rows = ["region  " + "  ".join(f"{name:>16}" for name in columns.values())]

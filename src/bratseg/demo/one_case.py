@@ -19,7 +19,8 @@ from bratseval.files.cases import Case, find_cases
 from bratseval.files.nifti import read_labels
 from bratseval.files.orientation import reorient
 from bratseval.report.picture import draw_case
-from bratseval.scoring.case import CaseScore, score_case
+from bratseval.scoring.case import score_case
+from bratseval.scoring.result import ScoredCase
 
 EDITION: Final = "ssa-2023"  # regions WT, TC, ET with the lesion-wise rules of adult glioma
 PHANTOM_SEED: Final = 900_001  # far from the seeds of the training
@@ -33,7 +34,7 @@ class Demo:
     segmentation: Path
     picture: Path
     report: Path
-    score: CaseScore | None
+    score: ScoredCase | None
 
 
 def phantom_case(folder: Path) -> Path:
@@ -93,7 +94,7 @@ def _labels(path: Path) -> NDArray[np.uint8]:
     return reorient(image.voxels, image.grid.affine, ORIENTATION)
 
 
-def _score(case: Case, segmentation: Path) -> CaseScore | None:
+def _score(case: Case, segmentation: Path) -> ScoredCase | None:
     if case.reference is None:
         return None
     prediction, reference = read_labels(segmentation), read_labels(case.reference)

@@ -9,22 +9,23 @@ import pytest
 
 from bratseval.challenge import edition
 from bratseval.cli import main
-from bratseval.leaderboard import CaseScores, Leaderboard, Scores
+from bratseval.leaderboard import Leaderboard, SubmissionScores
 from bratseval.ranking import compare
 from bratseval.scoring.case import platform_names
+from bratseval.scoring.result import CaseStatus, ScoredCase
 from factories.scores import VERSIONS, scores_file
 
 SSA = edition("ssa-2023")
 BOTH = ("LesionWise_Dice", "LesionWise_Hausdorff95")
 
 
-def submission(*cases: tuple[float, float], name: str = "ssa-2023") -> Scores:
+def submission(*cases: tuple[float, float], name: str = "ssa-2023") -> SubmissionScores:
     """A case for each pair of Dice and HD95, the same in all regions."""
     made = []
     for number, (dice, hd95) in enumerate(cases):
         values = dict.fromkeys(platform_names(name), dice) | {"LesionWise_Score_HD95": hd95}
-        made.append(CaseScores(f"case-{number}", "scored", dict.fromkeys(edition(name).regions, values)))
-    return Scores(name, "edition", VERSIONS, tuple(made))
+        made.append(ScoredCase(f"case-{number}", regions=dict.fromkeys(edition(name).regions, values)))
+    return SubmissionScores(name, "edition", VERSIONS, tuple(made))
 
 
 def test_wins_losses_and_differences_by_hand() -> None:
@@ -133,7 +134,7 @@ def test_what_differs_in_rules_or_references_is_not_compared(
 
 def test_a_failed_case_counts_as_told() -> None:
     a = submission((0.9, 1.0), (0.0, 374.0))
-    failed = replace(a, cases=(a.cases[0], replace(a.cases[1], state="failed")))
+    failed = replace(a, cases=(a.cases[0], replace(a.cases[1], status=CaseStatus.FAILED)))
     b = submission((0.8, 1.0), (0.1, 9.0))
     assert compare(failed, b, SSA, ("LesionWise_Dice",), "worst", 10, 0).columns[0].lost == 1
     assert compare(failed, b, SSA, ("LesionWise_Dice",), "left-out", 10, 0).columns[0].lost == 0

@@ -18,7 +18,7 @@ from bratseval.leaderboard.published import published_beside, published_results
 from bratseval.results.parallel import score_pairs
 from bratseval.results.tables import write_tables
 from bratseval.scoring.case import platform_names
-from factories.scores import scores_file
+from factories.scores import scores_file, submission_of
 from factories.submissions import CUBE, OTHER, pairs_of, write_prediction, write_reference
 
 Content = dict[str, Any]
@@ -33,27 +33,25 @@ def test_what_bratseval_score_writes_is_read_whole(tmp_path: Path, name: str) ->
     write_prediction(tmp_path, a, CUBE, (34, 35, 20, 21, 16, 17, 3))
     write_reference(tmp_path, b)
     cases = score_pairs(pairs_of(tmp_path, name), edition(name))
-    write_tables(tmp_path / "out", cases, edition(name), ("stray.nii.gz",))
+    write_tables(tmp_path / "out", submission_of(cases, name, "stray.nii.gz"), edition(name))
     read = read_scores(tmp_path / "out" / "scores.json")
     assert (read.edition, read.labels, read.unknown) == (name, "edition", ("stray.nii.gz",))
     for ours, theirs in zip(read.cases, cases, strict=True):
-        assert (ours.case, ours.state, ours.reason, ours.warnings) == (
+        assert (ours.case, ours.status, ours.reason, ours.warnings) == (
             theirs.case,
-            theirs.state,
+            theirs.status,
             theirs.reason,
             theirs.warnings,
         )
-        assert repr(dict(ours.regions)) == repr(
-            {r: dict(theirs.score.regions[r]) for r in EDITIONS[name].regions}
-        ) or all(
-            np.array_equal(ours.regions[r][k], theirs.score.regions[r][k], equal_nan=True)
+        assert repr(dict(ours.regions)) == repr({r: dict(theirs.regions[r]) for r in EDITIONS[name].regions}) or all(
+            np.array_equal(ours.regions[r][k], theirs.regions[r][k], equal_nan=True)
             for r in EDITIONS[name].regions
             for k in platform_names(name)
         )
-        assert repr([placed.lesion for placed in ours.lesions]) == repr(list(theirs.score.lesions))
+        assert repr(list(ours.lesions)) == repr(list(theirs.lesions))
         assert ours.reference.endswith(f"{ours.case}-seg.nii.gz")
         assert ours.reference_sha256 == theirs.files[ours.reference]
-    assert [case.state for case in read.cases] == ["scored", "failed"]
+    assert [case.status for case in read.cases] == ["scored", "failed"]
 
 
 @pytest.fixture

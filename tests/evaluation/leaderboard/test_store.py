@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from bratseval.errors import InputError
-from bratseval.leaderboard import Leaderboard, Scores, table_of
+from bratseval.leaderboard import Leaderboard, SubmissionScores, table_of
 from bratseval.leaderboard.schema import APPLICATION_ID, MIGRATIONS, VERSION
+from bratseval.scoring.result import CaseStatus
 from factories.scores import VERSIONS, case_scores, scores
 
 
@@ -23,15 +24,22 @@ def board(tmp_path: Path) -> Path:
     return tmp_path / "board.sqlite"
 
 
-def changed(original: Scores, **of_the_first_case: object) -> Scores:
+def changed(original: SubmissionScores, **of_the_first_case: object) -> SubmissionScores:
     first, *others = original.cases
     return replace(original, cases=(replace(first, **of_the_first_case), *others))  # type: ignore[arg-type]
 
 
 def test_what_goes_in_comes_out(board: Path) -> None:
     case = case_scores("a", {"LesionWise_Score_Dice": math.nan, "LesionWise_Score_HD95": math.inf})
-    case = replace(case, state="failed", reason="why", refused="so", warnings=("odd",), corrected={"ET": {"Own": 0.25}})
-    original = Scores("ssa-2023", "edition", VERSIONS, (case, case_scores("b", {})), ("stray.nii.gz",))
+    case = replace(
+        case,
+        status=CaseStatus.FAILED,
+        reason="why",
+        skipped_by_platform="so",
+        warnings=("odd",),
+        corrected={"ET": {"Own": 0.25}},
+    )
+    original = SubmissionScores("ssa-2023", "edition", VERSIONS, (case, case_scores("b", {})), ("stray.nii.gz",))
     with Leaderboard(board, create=True) as leaderboard:
         entry = leaderboard.add(original, "A/1", {"commit": "abc"}).entry
         assert (entry.name, entry.cases, entry.failed, entry.tags) == ("A/1", 2, 1, {"commit": "abc"})
@@ -44,7 +52,10 @@ def test_what_goes_in_comes_out(board: Path) -> None:
     assert repr(again.cases[0].lesions) == repr(case.lesions)  # nan is not equal to itself
     assert without.cases[0].lesions == ()
     assert (again.versions, again.unknown, again.labels) == (VERSIONS, ("stray.nii.gz",), "edition")
-    told = [(c.case, c.state, c.reason, c.refused, c.warnings, c.corrected, c.files, c.reference) for c in again.cases]
+    told = [
+        (c.case, c.status, c.reason, c.skipped_by_platform, c.warnings, c.corrected, c.files, c.reference)
+        for c in again.cases
+    ]
     first = ("a", "failed", "why", "so", ("odd",), {"ET": {"Own": 0.25}}, case.files, case.reference)
     assert told[0] == first
     assert [c.case for c in again.cases] == ["a", "b"]
@@ -78,7 +89,7 @@ def test_scores_that_differ_are_another_entry(board: Path, what: str) -> None:
     other = {
         "measured": {"regions": values},
         "prediction": {"files": {**first.files, "predictions/BraTS-SSA-00001-000.nii.gz": "0" * 64}},
-        "state": {"state": "failed"},
+        "state": {"status": CaseStatus.FAILED},
         "lesion": {"lesions": ()},
     }[what]
     with Leaderboard(board, create=True) as leaderboard:

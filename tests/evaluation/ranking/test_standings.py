@@ -10,12 +10,13 @@ import pytest
 from bratseval.challenge import EDITIONS, edition
 from bratseval.challenge.ranking import RANKING, SCHEMES, TIES, Missing, Scheme, Ties
 from bratseval.errors import InputError
-from bratseval.leaderboard import CaseScores, Scores
+from bratseval.leaderboard import SubmissionScores
 from bratseval.ranking import Manner, manner_of, rank
 from bratseval.ranking.columns import columns_of, larger_is_better
 from bratseval.ranking.resampling import bootstrap_weights, interval, without_each
 from bratseval.ranking.schemes import case_ranks, places, ranks, scores
 from bratseval.scoring.case import platform_names, score_case
+from bratseval.scoring.result import CaseStatus, ScoredCase
 from factories.boxes import labels_of
 from factories.scores import VERSIONS
 
@@ -123,7 +124,7 @@ CASES = [f"BraTS-SSA-{n:05}-000" for n in range(1, 13)]
 
 def submission(
     dices: Sequence[float], name: str = "ssa-2023", failed: Sequence[int] = (), hd95: Mapping[int, float] | None = None
-) -> Scores:
+) -> SubmissionScores:
     """A case for each value: it is every value that is better when larger, and 10 - 10 times it every distance."""
     rules, cases = edition(name), []
     for n, dice in enumerate(dices):
@@ -132,21 +133,21 @@ def submission(
             distance = "hd95" in column.lower() or "hausdorff" in column.lower()
             values[key] = (hd95 or {}).get(n, 10 - 10 * dice) if distance else dice
         state = "failed" if n in failed else "scored"
-        cases.append(CaseScores(CASES[n], state, dict.fromkeys(rules.regions, values)))  # type: ignore[arg-type]
-    return Scores(name, "edition", VERSIONS, tuple(cases))
+        cases.append(ScoredCase(CASES[n], CaseStatus(state), dict.fromkeys(rules.regions, values)))
+    return SubmissionScores(name, "edition", VERSIONS, tuple(cases))
 
 
 QUICK = {"permutations": 500, "samples": 200}
 
 
 def manner(scheme: Scheme = "case-ranks", missing: Missing = "worst", ties: Ties = "average") -> Manner:
-    return Manner(("LesionWise_Dice", "LesionWise_Hausdorff95"), scheme, missing, ties, **QUICK)  # type: ignore[arg-type]
+    return Manner(("LesionWise_Dice", "LesionWise_Hausdorff95"), scheme, missing, ties, **QUICK)
 
 
 @pytest.mark.parametrize("name", list(EDITIONS))
 def test_every_edition_ranks_by_columns_that_it_has_and_says_why(name: str) -> None:
     rules, regions = RANKING[name], tuple(EDITIONS[name].regions)
-    ranked = rank({"A/1": made_with(name, rules.metrics)}, edition(name), replace(manner_of(name), **QUICK))  # type: ignore[arg-type]
+    ranked = rank({"A/1": made_with(name, rules.metrics)}, edition(name), replace(manner_of(name), **QUICK))
     assert len(ranked.columns) == len(rules.metrics) * len(regions)
     cube = labels_of((12, 12, 12), (2, 8, 2, 8, 2, 8, 1), (4, 6, 4, 6, 4, 6, min(3, len(edition(name).labels))))
     scored = score_case(cube, cube, (1, 1, 1), edition(name))
@@ -156,7 +157,7 @@ def test_every_edition_ranks_by_columns_that_it_has_and_says_why(name: str) -> N
     assert rules.sources
 
 
-def made_with(name: str, metrics: Sequence[str]) -> Scores:
+def made_with(name: str, metrics: Sequence[str]) -> SubmissionScores:
     made = submission([0.5, 0.6], name)
     own = {region: dict.fromkeys(metrics, 0.5) for region in EDITIONS[name].regions}
     return replace(made, cases=tuple(replace(case, corrected=own) for case in made.cases))

@@ -14,7 +14,8 @@ import pytest
 from bratseval.challenge import edition
 from bratseval.errors import InputError
 from bratseval.results.parallel import _in_order, score_pairs
-from bratseval.results.score_files import ScoredCase, keep_regions, score_pair
+from bratseval.results.score_files import keep_regions, score_pair
+from bratseval.scoring.result import ScoredCase
 from factories.boxes import labels_of
 from factories.submissions import AFFINE, CUBE, SHAPE, pairs_of, write, write_prediction, write_reference
 
@@ -37,8 +38,8 @@ def foreign(path: Path, voxels: np.ndarray, affine: np.ndarray = AFFINE) -> Path
 def test_a_perfect_prediction_scores_1_and_nothing_is_told(tmp_path: Path) -> None:
     reference, prediction = write_reference(tmp_path, A), write_prediction(tmp_path, A)
     case = scored(tmp_path)
-    assert (case.case, case.state, case.reason, case.warnings) == (A, "scored", "", ())
-    assert [values["LesionWise_Score_Dice"] for values in case.score.regions.values()] == [1.0, 1.0, 1.0]
+    assert (case.case, case.status, case.reason, case.warnings) == (A, "scored", "", ())
+    assert [values["LesionWise_Score_Dice"] for values in case.regions.values()] == [1.0, 1.0, 1.0]
     assert case.files == {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in (reference, prediction)}
 
 
@@ -47,8 +48,8 @@ def test_spacing_is_the_predictions_and_the_difference_is_told(tmp_path: Path) -
     write_reference(tmp_path, A)
     write(tmp_path / "predictions" / f"{A}.nii.gz", labels_of(SHAPE, CUBE), AFFINE @ np.diag([2.0, 2, 2, 1]))
     case = scored(tmp_path)
-    assert case.score.regions["ET"]["GT_Complete_Volume"] == 512.0
-    assert case.state == "scored"
+    assert case.regions["ET"]["GT_Complete_Volume"] == 512.0
+    assert case.status == "scored"
     assert [text for text in case.warnings if "voxels are 2x2x2 mm, the reference's 1x1x1 mm" in text]
 
 
@@ -58,7 +59,7 @@ def test_an_affine_that_points_elsewhere_is_told_and_not_punished(tmp_path: Path
     write(tmp_path / "predictions" / f"{A}.nii.gz", labels_of(SHAPE, CUBE), flipped)
     case = scored(tmp_path)
     assert case.warnings == (f"{A}.nii.gz: affine differs from the reference's by up to 2 mm; scored voxel by voxel",)
-    assert case.score.regions["ET"]["LesionWise_Score_Dice"] == 1.0
+    assert case.regions["ET"]["LesionWise_Score_Dice"] == 1.0
 
 
 def test_values_that_are_no_label_are_background_and_told(tmp_path: Path) -> None:
@@ -70,7 +71,7 @@ def test_values_that_are_no_label_are_background_and_told(tmp_path: Path) -> Non
     assert case.warnings == (
         f"{A}.nii.gz: values -1, 2.5, 4, 5, 6 and 2 more are no label of ssa-2023; scored as background",
     )
-    assert case.score.regions["ET"]["LesionWise_Score_Dice"] == 1.0
+    assert case.regions["ET"]["LesionWise_Score_Dice"] == 1.0
 
 
 def test_the_old_label_4_is_never_guessed_to_be_enhancing_tumour(tmp_path: Path) -> None:
@@ -78,7 +79,7 @@ def test_the_old_label_4_is_never_guessed_to_be_enhancing_tumour(tmp_path: Path)
     write_prediction(tmp_path, A, (4, 8, 4, 8, 4, 8, 4))
     case = scored(tmp_path)
     assert case.warnings == (f"{A}.nii.gz: value 4 is no label of ssa-2023; scored as background",)
-    assert case.score.regions["ET"]["LesionWise_Score_Dice"] == 0.0
+    assert case.regions["ET"]["LesionWise_Score_Dice"] == 0.0
 
 
 def nothing(_path: Path) -> None:
@@ -125,9 +126,9 @@ def test_a_prediction_that_cannot_be_used_has_the_worst_values_and_the_reason(
     (tmp_path / "predictions").mkdir()
     make(tmp_path / "predictions" / f"{A}.nii.gz")
     case = scored(tmp_path)
-    assert case.state == "failed"
+    assert case.status == "failed"
     assert told in case.reason
-    for values in case.score.regions.values():
+    for values in case.regions.values():
         assert (values["LesionWise_Score_Dice"], values["LesionWise_Score_HD95"]) == (0.0, 374.0)
         assert (values["Legacy_Dice"], values["Legacy_HD95"], values["Num_FN"]) == (0.0, 374.0, 1.0)
 
@@ -159,9 +160,9 @@ def test_legacy_labels_are_read_as_todays_when_it_is_said(tmp_path: Path) -> Non
     (pair,) = pairs_of(tmp_path)
     case = score_pair(pair, SSA, "legacy")
     assert case.warnings == ()
-    assert case.score.regions["ET"]["GT_Complete_Volume"] == 64.0
-    assert case.score.regions["TC"]["GT_Complete_Volume"] == 128.0
-    assert case.score.regions["ET"]["LesionWise_Score_Dice"] == 1.0
+    assert case.regions["ET"]["GT_Complete_Volume"] == 64.0
+    assert case.regions["TC"]["GT_Complete_Volume"] == 128.0
+    assert case.regions["ET"]["LesionWise_Score_Dice"] == 1.0
 
 
 def test_a_file_with_labels_3_and_4_is_not_legacy(tmp_path: Path) -> None:
@@ -169,7 +170,7 @@ def test_a_file_with_labels_3_and_4_is_not_legacy(tmp_path: Path) -> None:
     write_prediction(tmp_path, A, CUBE, (20, 24, 4, 8, 4, 8, 4))
     (pair,) = pairs_of(tmp_path)
     case = score_pair(pair, SSA, "legacy")
-    assert case.state == "failed"
+    assert case.status == "failed"
     assert f"{A}.nii.gz: holds labels 3 and 4, expected 1, 2 and 4" in case.reason
     mixed = write_reference(tmp_path, A, CUBE, (20, 24, 4, 8, 4, 8, 4))
     with pytest.raises(InputError, match="holds labels 3 and 4") as refused:
@@ -182,9 +183,9 @@ def test_regions_that_are_kept_score_what_they_score_among_all(tmp_path: Path) -
     write_prediction(tmp_path, A)
     case = scored(tmp_path)
     kept = keep_regions(case, ("ET",))
-    assert kept.score.regions == {"ET": case.score.regions["ET"]}
-    assert [lesion.region for lesion in kept.score.lesions] == ["ET"]
-    assert [lesion.region for lesion in case.score.lesions] == ["WT", "WT", "TC", "TC", "ET"]
+    assert kept.regions == {"ET": case.regions["ET"]}
+    assert [lesion.region for lesion in kept.lesions] == ["ET"]
+    assert [lesion.region for lesion in case.lesions] == ["WT", "WT", "TC", "TC", "ET"]
 
 
 def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:

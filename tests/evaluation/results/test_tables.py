@@ -11,15 +11,14 @@ import pytest
 
 from bratseval.challenge import edition
 from bratseval.results.parallel import score_pairs
-from bratseval.results.score_files import ScoredCase
 from bratseval.results.summary import column, columns, summary
 from bratseval.results.tables import write_tables
-from bratseval.scoring.case import CaseScore, platform_names
-from bratseval.scoring.lesionwise import Lesion
+from bratseval.scoring.case import platform_names
+from bratseval.scoring.result import Lesion, ScoredCase
+from factories.scores import submission_of
 from factories.submissions import CUBE, OTHER, pairs_of, write, write_prediction, write_reference
 
 SSA = edition("ssa-2023")
-EYE = tuple(tuple(map(float, row)) for row in np.eye(4))
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -31,7 +30,7 @@ def made(name: str, dice: float, corrected: float | None = None) -> ScoredCase:
     """A case in which every official value is `dice`."""
     regions = {region: dict.fromkeys(platform_names(SSA.name), dice) for region in SSA.regions}
     own = {} if corrected is None else {region: {"Sensitivity_corrected": corrected} for region in SSA.regions}
-    return ScoredCase(name, "scored", CaseScore(SSA.name, regions, (), own), EYE)
+    return ScoredCase(name, regions=regions, corrected=own)
 
 
 @pytest.mark.parametrize(("name", "has_nsd"), [("ssa-2023", False), ("ssa-2025", True)])
@@ -75,7 +74,7 @@ def test_nan_is_left_out_of_the_mean_and_n_says_so() -> None:
 
 def test_corrected_values_stand_behind_the_official_ones_under_their_own_names(tmp_path: Path) -> None:
     cases = [made("a", 0.5, corrected=0.25), made("b", 0.5)]
-    write_tables(tmp_path, cases, SSA, ())
+    write_tables(tmp_path, submission_of(cases, SSA.name), SSA)
     first, second = rows(tmp_path / "cases.csv")
     assert (first["Sensitivity_ET"], first["Sensitivity_corrected_ET"]) == ("0.5", "0.25")
     assert second["Sensitivity_corrected_ET"] == ""
@@ -90,7 +89,7 @@ def test_a_folder_of_cases_as_tables(tmp_path: Path) -> None:
     write_reference(tmp_path, b)
     write_prediction(tmp_path, b)
     write_reference(tmp_path, c)
-    write_tables(tmp_path / "out", score_pairs(pairs_of(tmp_path), SSA), SSA, ("stray.nii.gz",))
+    write_tables(tmp_path / "out", submission_of(score_pairs(pairs_of(tmp_path), SSA), SSA.name, "stray.nii.gz"), SSA)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "cases.csv",
         "lesions.csv",
@@ -131,8 +130,8 @@ def test_a_folder_of_cases_as_tables(tmp_path: Path) -> None:
 def test_json_has_null_where_a_number_is_undefined(tmp_path: Path) -> None:
     lesion = Lesion("ET", 1, "missed", True, 64.0, (0.0, 0.0, 0.0), math.nan, math.inf)
     case = made("a", math.nan)
-    case = replace(case, score=replace(case.score, lesions=(lesion,)))
-    write_tables(tmp_path, [case], SSA, ())
+    case = replace(case, lesions=(lesion,))
+    write_tables(tmp_path, submission_of([case], SSA.name), SSA)
     everything = json.loads((tmp_path / "scores.json").read_text(), parse_constant=pytest.fail)
     assert everything["cases"][0]["lesions"][0]["dice"] is None
     assert everything["cases"][0]["lesions"][0]["hd95_mm"] == "Infinity"
@@ -146,7 +145,8 @@ def test_since_2026_a_refused_case_leaves_the_official_mean_and_a_missing_one_do
     write_prediction(tmp_path, a)
     write_prediction(tmp_path, b, (4, 8, 4, 8, 4, 8, 4))  # a label that GoAT does not have
     rules = edition("goat-2026")
-    write_tables(tmp_path / "out", score_pairs(pairs_of(tmp_path, rules.name), rules), rules, ())
+    scores = submission_of(score_pairs(pairs_of(tmp_path, rules.name), rules), rules.name)
+    write_tables(tmp_path / "out", scores, rules)
 
     cases = {row["scan_id"]: row for row in rows(tmp_path / "out" / "cases.csv")}
     assert [cases[name]["state"] for name in (a, b, c)] == ["scored", "scored", "failed"]
@@ -169,17 +169,17 @@ def test_a_prediction_of_another_shape_is_left_out_by_an_official_run(tmp_path: 
     write(tmp_path / "predictions" / f"{case}.nii.gz", np.zeros((40, 24, 19), np.uint8))
     for name, refused in (("goat-2026", True), ("ssa-2025", False)):
         (scored,) = score_pairs(pairs_of(tmp_path, name), edition(name))
-        assert scored.state == "failed"
-        assert bool(scored.refused) == refused
+        assert scored.status == "failed"
+        assert bool(scored.skipped_by_platform) == refused
 
 
 def test_a_name_is_never_run_by_a_spreadsheet(tmp_path: Path) -> None:
-    write_tables(tmp_path, [made("=HYPERLINK(1)", 0.5)], SSA, ())
+    write_tables(tmp_path, submission_of([made("=HYPERLINK(1)", 0.5)], SSA.name), SSA)
     assert rows(tmp_path / "cases.csv")[0]["scan_id"] == "'=HYPERLINK(1)"
 
 
 def test_a_name_need_not_be_text(tmp_path: Path) -> None:
-    write_tables(tmp_path, [made("a\udcff", 0.5)], SSA, ())
+    write_tables(tmp_path, submission_of([made("a\udcff", 0.5)], SSA.name), SSA)
     assert rows(tmp_path / "cases.csv")[0]["scan_id"] == "a\\udcff"
     assert json.loads((tmp_path / "scores.json").read_text())["cases"][0]["scan_id"] == "a\udcff"
 

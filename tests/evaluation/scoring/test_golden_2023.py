@@ -14,21 +14,22 @@ import pytest
 
 from bratseval.challenge import edition
 from bratseval.errors import InputError
-from bratseval.scoring.case import CaseScore, score_case
+from bratseval.scoring.case import score_case
+from bratseval.scoring.result import ScoredCase
 from factories.golden import edition_name, recorded, write_pair
 
 SYNTHETIC_VALUES = 46 * 3 * 10  # cases with a score, regions, values
 REAL_VALUES = 3 * 3 * 10
 
 
-def score_files(prediction: Path, reference: Path, name: str) -> CaseScore:
+def score_files(prediction: Path, reference: Path, name: str) -> ScoredCase:
     """As the official script reads: voxels by nibabel, spacing from the prediction's header."""
     answered, right = nib.load(prediction), nib.load(reference)
     spacing = tuple(float(mm) for mm in answered.header.get_zooms()[:3])
     return score_case(np.asanyarray(answered.dataobj), np.asanyarray(right.dataobj), spacing, edition(name))
 
 
-def equal_values(score: CaseScore, expected: dict[str, dict[str, float]]) -> int:
+def equal_values(score: ScoredCase, expected: dict[str, dict[str, float]]) -> int:
     for region, values in expected.items():
         for name, value in values.items():
             got = score.regions[region][name]

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from bratseval.challenge import edition
-from bratseval.scoring.case import CaseScore, score_case
+from bratseval.scoring.case import score_case
+from bratseval.scoring.result import ScoredCase
 from factories.golden import recorded, write_pair
 
 REGIONS = {"gli": 6, "ssa": 3, "met": 4, "ped": 6, "men": 3, "men-rt": 1}
@@ -39,7 +40,7 @@ def golden() -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def score_files(folder: Path, case: str, name: str) -> CaseScore:
+def score_files(folder: Path, case: str, name: str) -> ScoredCase:
     """As the official scripts read: voxels by nibabel, spacing from the prediction's header or affine."""
     answered, right = (nib.load(folder / f"{case}-{side}.nii.gz") for side in ("pred", "gt"))
     spacing = answered.header.get_zooms()[:3]
@@ -49,7 +50,7 @@ def score_files(folder: Path, case: str, name: str) -> CaseScore:
     return score_case(np.asanyarray(answered.dataobj), np.asanyarray(right.dataobj), (x, y, z), edition(name))
 
 
-def equal_values(score: CaseScore, expected: dict[str, dict[str, float]]) -> int:
+def equal_values(score: ScoredCase, expected: dict[str, dict[str, float]]) -> int:
     assert list(score.regions) == list(expected)
     for region, values in expected.items():
         assert set(score.regions[region]) == set(values)

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from bratseval.challenge import Edition, InstanceRules, edition
-from bratseval.results.score_files import ScoredCase
 from bratseval.results.summary import columns, summary
-from bratseval.scoring.case import CaseScore, platform_names, score_case, worst_score
+from bratseval.scoring.case import platform_names, score_case, worst_score
+from bratseval.scoring.result import CaseStatus, ScoredCase
 from bratseval.scoring.skipped_by_platform import refusal
 from factories.pairs import EDITION_OF, grid_of_side, recorded, spacing_of, volume_of
 
@@ -28,7 +28,7 @@ def edition_of(config: str) -> Edition:
     return replace(edition(EDITION_OF[config]), instances=InstanceRules(27.0, 0.2))
 
 
-def score(case: dict[str, Any]) -> CaseScore:
+def score(case: dict[str, Any]) -> ScoredCase:
     sides = (volume_of(case, side) for side in ("prediction", "reference"))
     return score_case(*sides, spacing_of(case), edition_of(case["config"]))
 
@@ -88,12 +88,12 @@ def ended(case: dict[str, Any], rules: Edition) -> ScoredCase:
     """The case as the front end has it."""
     if case.get("missing"):
         right = volume_of(case, "reference")
-        return ScoredCase(case["name"], "failed", worst_score(right, spacing_of(case), rules), ())
+        return replace(worst_score(right, spacing_of(case), rules), case=case["name"], status=CaseStatus.FAILED)
     if case["refused"]:
         worst = worst_score(np.zeros(case["shape"], np.uint8), spacing_of(case), rules)
-        return ScoredCase(case["name"], "failed", worst, (), refused="as recorded")
+        return replace(worst, case=case["name"], status=CaseStatus.FAILED, skipped_by_platform="as recorded")
     sides = (volume_of(case, side) for side in ("prediction", "reference"))
-    return ScoredCase(case["name"], "scored", score_case(*sides, spacing_of(case), rules), ())
+    return replace(score_case(*sides, spacing_of(case), rules), case=case["name"])
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['config']}-{case['name']}")

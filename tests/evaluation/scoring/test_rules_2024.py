@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bratseval.challenge import edition
-from bratseval.scoring.case import CaseScore, platform_names, score_case, worst_score
+from bratseval.scoring.case import platform_names, score_case, worst_score
 from bratseval.scoring.merge_2024 import joined_numbers
+from bratseval.scoring.result import ScoredCase
 from factories.boxes import labels_of
 from factories.volumes import Made, made
 from reference.slow_2024 import CHALLENGES, score_2024
@@ -299,7 +300,7 @@ EXAMPLES = {
 }
 
 
-def assert_equals_slow(case: Made, name: str) -> CaseScore:
+def assert_equals_slow(case: Made, name: str) -> ScoredCase:
     fast = score_case(case.prediction, case.reference, case.spacing, edition(name))
     slow = score_2024(case.prediction, case.reference, case.spacing, CHALLENGES[EXAMPLES[name]])
     if not edition(name).nsd_tolerances_mm:

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bratseval.challenge import EDITIONS, Edition, InstanceRules, edition
-from bratseval.scoring.case import CaseScore, score_case, worst_score
+from bratseval.scoring.case import score_case, worst_score
 from bratseval.scoring.match_2026 import measure
+from bratseval.scoring.result import ScoredCase
 from bratseval.scoring.rules_2026 import PLATFORM_NAMES, platform_names
 from factories.boxes import labels_of
 from reference.slow_2026 import score_2026
@@ -20,7 +21,7 @@ CUBE = (2, 6, 2, 6, 2, 6, 3)  # 64 voxels of ET, of which 56 are its border
 EDITIONS_2026 = [name for name, entry in EDITIONS.items() if entry.family == "instances-2026"]
 
 
-def score(prediction: np.ndarray, reference: np.ndarray, name: str = "met-2026", spacing=MM) -> CaseScore:
+def score(prediction: np.ndarray, reference: np.ndarray, name: str = "met-2026", spacing=MM) -> ScoredCase:
     return score_case(prediction, reference, spacing, edition(name))
 
 

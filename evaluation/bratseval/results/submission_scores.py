@@ -1,0 +1,54 @@
+"""The scores of a whole submission: the one type from scoring to tables, leaderboard, ranking and report."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Final
+
+from bratseval.scoring.result import ScoredCase
+
+# Packages whose version decides about a number: whose rules, what is connected, how far surfaces lie apart.
+EVALUATOR_PACKAGES: Final = ("brats-harness", "connected-components-3d", "surface-distance")
+IMPORTED: Final = "imported"  # in place of an evaluator: the platform's own file, which names none
+
+
+# What scores.json names the versions of.
+_PACKAGES: Final = ("brats-harness", "numpy", "scipy", "nibabel", "connected-components-3d", "surface-distance")
+
+
+def versions() -> Mapping[str, str]:
+    """The installed version of each package that takes part in scoring."""
+    return {name: version(name) for name in _PACKAGES}
+
+
+@dataclass(frozen=True)
+class SubmissionScores:
+    """The scores of one submission: just scored, of a scores.json, or of a file of the platform.
+
+    Attributes:
+        edition: its name.
+        labels: how the files' labels were read; see `score_files.Labelling`.
+        versions: of the packages that scored; empty when unknown.
+        cases: in the order of the file.
+        unknown: names of the predictions that belong to no case.
+        imported: from the platform's file, so references and evaluator are unknown.
+    """
+
+    edition: str
+    labels: str
+    versions: Mapping[str, str]
+    cases: tuple[ScoredCase, ...]
+    unknown: tuple[str, ...] = ()
+    imported: bool = False
+
+    @property
+    def evaluator(self) -> str:
+        """The packages and versions that decide about the numbers, or "imported"."""
+        if self.imported:
+            return IMPORTED
+        return ", ".join(f"{name} {self.versions[name]}" for name in EVALUATOR_PACKAGES)
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """The regions that were scored, sorted."""
+        return tuple(sorted({region for case in self.cases for region in case.regions}))

@@ -3,7 +3,9 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-PYTHON ?= python3.11
+# The first that runs; another: make PYTHON=/path/to/python3.12
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
+              "$$name" -c pass 2>/dev/null && echo "$$name" && break; done)
 VENV   ?= .venv
 CASE   ?=
 OUT    ?= demo

@@ -24,7 +24,7 @@ CONVERTER = ANSWER / "weights" / "convert" / "convert.py"
 # The rooms in the order in which data flows: a room imports only rooms before it.
 ROOMS = {
     TASK: (
-        "errors", "challenge", "files", "submission", "metrics", "scoring", "results",
+        "errors", "extras", "challenge", "files", "submission", "metrics", "scoring", "results",
         "leaderboard", "ranking", "report", "cli",
     ),
     ANSWER: (

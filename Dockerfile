@@ -35,9 +35,11 @@ RUN awk '/^[a-z]/ {keep = /^(hatchling|packaging|pathspec|pluggy|trove-classifie
 COPY pyproject.toml README.md LICENSE ./
 COPY evaluation/ evaluation/
 COPY src/ src/
+# without the default weights, which have a layer of their own; where the wheel would hold them, a link leads to it
 RUN python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist . \
  && python -m pip install --quiet --no-deps --target /code/lib/python3.11/site-packages dist/*.whl \
  && rm -rf /code/lib/python3.11/site-packages/bin \
+ && ln -s /opt/brats-harness/weights /code/lib/python3.11/site-packages/bratseg/weights/default \
  && chmod -R a+rX /code
 
 # Readable by any user, whatever their modes were on the builder's disk

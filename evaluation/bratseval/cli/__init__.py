@@ -8,7 +8,7 @@ from importlib.metadata import version
 from types import FrameType
 
 from bratseval.cli.check import add_check
-from bratseval.cli.codes import INTERRUPTED, INVALID_INPUT, TERMINATED
+from bratseval.cli.codes import ENVIRONMENT, INTERRUPTED, INVALID_INPUT, TERMINATED
 from bratseval.cli.compare import add_compare
 from bratseval.cli.editions import add_editions
 from bratseval.cli.evaluate import add_evaluate
@@ -18,6 +18,7 @@ from bratseval.cli.rank import add_rank
 from bratseval.cli.report import add_report
 from bratseval.cli.score import add_score
 from bratseval.errors import InputError
+from bratseval.extras import MissingExtraError, import_errors_named
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,7 +26,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     signal.signal(signal.SIGTERM, _stop)
     try:
-        code: int = arguments.command(arguments)
+        with import_errors_named():
+            code: int = arguments.command(arguments)
+    except MissingExtraError as missing:
+        print(f"{arguments.program}: {missing}", file=sys.stderr)
+        return ENVIRONMENT
     except InputError as error:
         print(printable(str(error)), file=sys.stderr)
         return INVALID_INPUT
@@ -50,4 +55,6 @@ def _parser() -> argparse.ArgumentParser:
     add_leaderboard(commands.add_parser("leaderboard", help="keep scores, each beside those it may be compared with"))
     add_rank(commands.add_parser("rank", help="rank a leaderboard as the organisers do"))
     add_compare(commands.add_parser("compare", help="two submissions case by case"))
+    for command in commands.choices.values():
+        command.set_defaults(program=command.prog)
     return parser

@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +12,7 @@ from bratseval.cli.cores import cores
 from bratseval.cli.printable import printable
 from bratseval.cli.rank import add_manner_options, manner
 from bratseval.errors import InputError
+from bratseval.extras import REPORT, require
 
 if TYPE_CHECKING:
     from bratseval.report.contents import Contents, Submission
@@ -49,7 +49,7 @@ def add_report(parser: argparse.ArgumentParser) -> None:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    _check_packages()
+    require(REPORT)
     from bratseval.leaderboard.published import published_beside
     from bratseval.ranking.standings import rank
     from bratseval.report.build import write_report
@@ -85,13 +85,6 @@ def _report(arguments: argparse.Namespace) -> int:
         f"{written.case_bytes / _MB:.0f} MB together beside it"
     )
     return OK
-
-
-def _check_packages() -> None:
-    """Refuse early, by name, where the extra `report` is not installed."""
-    missing = [name for name in ("jinja2", "matplotlib") if find_spec(name) is None]
-    if missing:
-        raise InputError(f"report: {' and '.join(missing)} can't be found. Install brats-harness[report].")
 
 
 def _submissions(arguments: argparse.Namespace) -> "list[Submission]":

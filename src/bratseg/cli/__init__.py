@@ -14,8 +14,9 @@ from bratseg.cli.show import add_demo, add_phantom, info
 from bratseg.cli.train import add_train
 from bratseg.cli.tune import add_tune
 from bratseg.cli.weights import add_weights
-from bratseval.cli.codes import INTERRUPTED, TERMINATED, USAGE
+from bratseval.cli.codes import ENVIRONMENT, INTERRUPTED, TERMINATED, USAGE
 from bratseval.errors import InputError
+from bratseval.extras import MissingExtraError, import_errors_named
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,7 +24,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     signal.signal(signal.SIGTERM, _stop)
     try:
-        code: int = arguments.command(arguments)
+        with import_errors_named():
+            code: int = arguments.command(arguments)
+    except MissingExtraError as missing:
+        print(f"{arguments.program}: {missing}", file=sys.stderr)
+        return ENVIRONMENT
     except InputError as error:
         print(error, file=sys.stderr)
         return USAGE
@@ -50,4 +55,6 @@ def _parser() -> argparse.ArgumentParser:
     campaign_demo = commands.add_parser("campaign-demo", help="every stage of the method on phantoms, in minutes")
     add_campaign_demo(campaign_demo)
     commands.add_parser("info", help="say what is installed, as JSON").set_defaults(command=info)
+    for command in commands.choices.values():
+        command.set_defaults(program=command.prog)
     return parser

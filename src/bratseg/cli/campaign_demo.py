@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bratseval.cli.codes import OK
+from bratseval.extras import CLUSTERING, INFER, PICTURE, RADIOMICS, TRAINING, require
 
 if TYPE_CHECKING:
     from bratseg.demo.campaign_scores import Row
@@ -19,6 +20,7 @@ def add_campaign_demo(parser: argparse.ArgumentParser) -> None:
 
 
 def _campaign_demo(arguments: argparse.Namespace) -> int:
+    require(INFER, TRAINING, RADIOMICS, CLUSTERING, PICTURE)
     from bratseg.demo.campaign import run_campaign_demo
     from bratseg.demo.hospitals import FULL, SMALL
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bratseval.cli.codes import ENVIRONMENT, INVALID_INPUT, OK
 from bratseval.cli.cores import cores
 from bratseval.errors import InputError
+from bratseval.extras import CLUSTERING, PICTURE, RADIOMICS, MissingExtraError, require
 from bratseval.files.cases import find_cases
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def add_folds(parser: argparse.ArgumentParser) -> None:
 
 
 def _folds(arguments: argparse.Namespace) -> int:
+    require(RADIOMICS, CLUSTERING)
     from bratseg.folds.split import check_folds, patients_of
 
     output: Path = arguments.output
@@ -138,9 +140,9 @@ def _measure(segmented: "Sequence[Segmented]", arguments: argparse.Namespace) ->
 
 def _draw(output: Path, cohort: "Cohort", even: "Mapping[int, Balance]", silhouettes: Mapping[int, float]) -> None:
     try:
-        import matplotlib  # noqa: F401 - asked for before anything is drawn
-    except ImportError:
-        print("no plots were drawn: matplotlib is not installed. Install brats-harness[picture].", file=sys.stderr)
+        require(PICTURE)
+    except MissingExtraError as missing:
+        print(f"no plots are drawn: drawing {missing}", file=sys.stderr)
         return
     from bratseg.folds.plots import draw_balance, draw_silhouettes
 

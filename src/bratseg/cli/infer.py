@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 
 from bratseval.cli.codes import ENVIRONMENT, INVALID_INPUT, OK, SOME_FAILED, USAGE
 from bratseval.errors import InputError
+from bratseval.extras import INFER, require
 from bratseval.files.cases import Found, case_of_files, find_cases
 
 if TYPE_CHECKING:
     from bratseg.inference.run import CaseResult
+
+_WITHOUT_CLUSTERS = "small components are removed by the global thresholds, not by those of each case's cluster"
 
 
 def add_infer(parser: argparse.ArgumentParser) -> None:
@@ -29,10 +32,12 @@ def add_infer(parser: argparse.ArgumentParser) -> None:
 
 
 def _infer(arguments: argparse.Namespace) -> int:
+    require(INFER)
     from bratseg.cli.progress import Progress
     from bratseg.inference.config import read_config
     from bratseg.inference.load import load_ensemble
     from bratseg.inference.run import run_cases, write_report
+    from bratseg.radiomics.features import extractor_problem
 
     config = read_config(arguments.parameters)
     try:
@@ -48,6 +53,8 @@ def _infer(arguments: argparse.Namespace) -> int:
     results: list[CaseResult] = []
     with load_ensemble(arguments.weights, config, arguments.device) as (ensemble, settings):
         print(f"{settings.weights} on {settings.device}: {len(found.cases)} cases", file=sys.stderr)
+        if ensemble.clusters is not None and (problem := extractor_problem()):
+            print(f"{_WITHOUT_CLUSTERS}: {problem}.", file=sys.stderr)
         show = Progress(len(found.cases) + len(found.problems))
 
         def finished(result: "CaseResult") -> None:

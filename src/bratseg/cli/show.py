@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bratseval.cli.codes import OK
+from bratseval.extras import INFER, PICTURE, require
 
 if TYPE_CHECKING:
     from bratseval.scoring.result import ScoredCase
@@ -39,6 +40,7 @@ def add_demo(parser: argparse.ArgumentParser) -> None:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
+    require(INFER, PICTURE)
     from bratseg.cli.progress import case_line
     from bratseg.demo.one_case import EDITION, phantom_case, run_demo
     from bratseg.inference.config import read_config
@@ -70,7 +72,16 @@ def _score_table(score: "ScoredCase") -> list[str]:
 
 
 def info(_: argparse.Namespace) -> int:
-    packages = ("brats-harness", "torch", "monai", "dynamic-network-architectures", "nibabel", "numpy", "pyradiomics")
+    packages = (
+        "brats-harness",
+        "torch",
+        "monai",
+        "dynamic-network-architectures",
+        "nibabel",
+        "numpy",
+        "pyradiomics",
+        "pyradiomics-bhklab",
+    )
     print(json.dumps({name: _version(name) for name in packages}, indent=1))
     return OK
 

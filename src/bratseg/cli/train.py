@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bratseval.cli.codes import OK
 from bratseval.errors import InputError
+from bratseval.extras import INFER, TRAINING, MissingExtraError, require
 
 if TYPE_CHECKING:
     from bratseg.training.campaign import Campaign
@@ -39,6 +40,7 @@ def _train(arguments: argparse.Namespace) -> int:
         return _plan(source, folder)
     if arguments.slurm:
         return _slurm(source, folder)
+    require(INFER, TRAINING)
     run_stages(source, folder, arguments.only, _tell)
     return _finish(source, folder)
 
@@ -98,8 +100,8 @@ def _finish(source: Path, folder: Path) -> int:
     try:
         if draw_curves(layout.curves, stages):
             print(f"loss curves  {layout.curves}")
-    except InputError as error:
-        print(error, file=sys.stderr)
+    except MissingExtraError as missing:
+        print(f"loss curves are not drawn: drawing {missing}", file=sys.stderr)
     print(f"logs         {folder / 'logs'}\nmodels       {layout.nnunet_results}")
     left = sum(not stage.product.exists() for stage in stages)
     print(f"left to do   {left} of {len(stages)} stages" if left else f"all {len(stages)} stages are done")

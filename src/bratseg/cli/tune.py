@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bratseval.cli.codes import OK, SOME_FAILED
 from bratseval.errors import InputError
+from bratseval.extras import CLUSTERING, INFER, PICTURE, RADIOMICS, require
 
 if TYPE_CHECKING:
     from bratseg.tuning.run import Tuned
@@ -31,6 +32,7 @@ def add_tune(parser: argparse.ArgumentParser) -> None:
 
 
 def _tune(arguments: argparse.Namespace) -> int:
+    require(INFER, RADIOMICS, CLUSTERING, PICTURE)
     from bratseg.inference.config import read_config
     from bratseg.models.torch_engine import load_member, resolve_device
     from bratseg.tuning.cases import Rules

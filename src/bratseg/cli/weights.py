@@ -7,6 +7,7 @@ from pathlib import Path
 from bratseval.challenge import MODALITIES, Modality
 from bratseval.cli.codes import OK
 from bratseval.errors import InputError
+from bratseval.extras import CLUSTERING, INFER, RADIOMICS, require
 
 
 def add_weights(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +36,8 @@ def add_weights(parser: argparse.ArgumentParser) -> None:
     fit.add_argument("folder", type=Path, help="weights folder; clusters.json is added to it")
     fit.add_argument("--phantoms", type=int, default=30)
     fit.set_defaults(command=_fit)
+    for command in commands.choices.values():
+        command.set_defaults(program=command.prog)
 
 
 def _add_convert(parser: argparse.ArgumentParser) -> None:
@@ -73,6 +76,7 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _convert(arguments: argparse.Namespace) -> int:
+    require(INFER)
     from bratseg.inference.config import read_config
     from bratseg.weights.convert.convert import convert_checkpoint, convert_model_folder
 
@@ -113,6 +117,7 @@ def _convert(arguments: argparse.Namespace) -> int:
 
 
 def _pack(arguments: argparse.Namespace) -> int:
+    require(INFER)
     from bratseg.inference.config import read_config
     from bratseg.training.pack import pack
 
@@ -130,6 +135,7 @@ def _pack(arguments: argparse.Namespace) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> int:
+    require(INFER)
     from bratseg.demo.default_weights.training import train_default_weights
 
     train_default_weights(arguments.output, network=arguments.network, minutes=arguments.minutes, seed=arguments.seed)
@@ -137,6 +143,7 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _fit(arguments: argparse.Namespace) -> int:
+    require(INFER, RADIOMICS, CLUSTERING)
     from bratseg.demo.default_weights.fitting import fit_postprocessing
     from bratseg.inference.config import read_config
     from bratseg.inference.load import load_ensemble

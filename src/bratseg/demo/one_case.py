@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from bratseg.inference.config import Config
 from bratseg.inference.load import load_ensemble
-from bratseval.files.case_images import ORIENTATION, read_case
 from bratseg.inference.run import CaseResult, run_cases, write_report
 from bratseg.phantoms import make_phantom, write_phantom
 from bratseval.challenge import EDITIONS
 from bratseval.errors import InputError
+from bratseval.files.case_images import ORIENTATION, read_case
 from bratseval.files.cases import Case, find_cases
 from bratseval.files.nifti import read_labels
 from bratseval.files.orientation import reorient

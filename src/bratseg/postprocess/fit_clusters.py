@@ -18,6 +18,7 @@ from bratseg.postprocess.thresholds import Fill, Mode, Thresholds
 from bratseg.radiomics.features import FEATURE_NAMES, Preset
 from bratseg.radiomics.projection import Components, Numbers, Scaler, Standard, project, scale
 from bratseval.errors import InputError
+from bratseval.extras import CLUSTERING, require
 
 VARIANCE: Final = 0.99  # kept by the principal components: arXiv 2412.04111
 COUNTS: Final = tuple(range(2, 13))  # tried for k; the paper has 8 and its sibling for children 9, ranges aren't told
@@ -205,13 +206,10 @@ def _best(points: Numbers, counts: Sequence[int], seed: int) -> tuple[Numbers, d
 
 def _k_means(points: Numbers, count: int, seed: int) -> Numbers | None:
     """Centroids (count, components), or None where a cluster would be empty."""
-    try:
-        from sklearn.cluster import KMeans
-        from sklearn.exceptions import ConvergenceWarning
-    except ImportError as error:
-        raise InputError(
-            f"scikit-learn: can't be loaded ({error}), k-means needs it. Install brats-harness[train]."
-        ) from None
+    require(CLUSTERING)
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different points than clusters: seen below
         centroids = KMeans(count, n_init=_STARTS, random_state=seed).fit(points).cluster_centers_

@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any, Final
 
 import numpy as np
@@ -20,7 +19,11 @@ from bratseg.radiomics.shape import shape_features
 from bratseval.challenge import MODALITIES, Modality
 from bratseval.metrics.components import Mask, components_of
 
-EXTRACTOR: Final = "pyradiomics 3.0.1"  # its numbers are what clusters are fitted on: pyproject.toml pins it
+# Whose numbers clusters are fitted on, as files name it.
+EXTRACTOR: Final = "pyradiomics 3.0.1"
+# What computes these numbers: itself, which builds on Python 3.11 at most, and pyradiomics-bhklab 3.1.4, the same code
+# packaged so that it builds on later ones: all 386 features are equal to the bit, on phantoms and on real cases.
+_VERSIONS: Final = ("3.0.1", "3.1.4")
 
 # Features by pyradiomics' class, in the order in which 3.0.1 gives them; those it calls deprecated are left out.
 _SHAPE: Final = (
@@ -126,7 +129,7 @@ def extract_features(
         NoFeatures: there is no tumour; it is a single voxel or a line of voxels (a
             plane has features); its surface has more than MAX_SURFACE_FACES; an image has
             the same value everywhere, or more than MAX_GREY_LEVELS in the tumour; a
-            feature is not finite; pyradiomics refuses, or is not installed as EXTRACTOR.
+            feature is not finite; pyradiomics refuses, or can't be loaded (`load_extractor`).
         ValueError: an image's shape is not that of `labels`.
     """
     for modality in MODALITIES:
@@ -178,16 +181,26 @@ def load_extractor() -> Any:
     """pyradiomics, a package of other people that has no types.
 
     Raises:
-        NoFeatures: it is not installed as EXTRACTOR.
+        NoFeatures: it is not installed, or in a version that computes other numbers than EXTRACTOR.
     """
     try:
         import radiomics
     except ImportError as error:
         raise NoFeatures(f"pyradiomics can't be loaded ({error}). Install brats-harness[radiomics]") from error
-    installed = f"pyradiomics {version('pyradiomics')}"
-    if installed != EXTRACTOR:
-        raise NoFeatures(f"{installed} is installed, expected {EXTRACTOR}. Install brats-harness[radiomics]")
+    installed = radiomics.__version__.removeprefix("v")
+    if installed not in _VERSIONS:
+        expected = " or ".join(_VERSIONS)
+        raise NoFeatures(f"pyradiomics {installed} is installed, expected {expected}. Install brats-harness[radiomics]")
     return radiomics
+
+
+def extractor_problem() -> str:
+    """Why no tumour can have features on this machine; empty where pyradiomics is there."""
+    try:
+        load_extractor()
+    except NoFeatures as reason:
+        return str(reason)
+    return ""
 
 
 @contextmanager

@@ -81,7 +81,7 @@ def measure_cases(
         on_case: told each case, in order, as it is done.
 
     Raises:
-        InputError: pyradiomics is not installed as EXTRACTOR, or the folder can't be made.
+        InputError: pyradiomics can't be loaded (`load_extractor`), or the folder can't be made.
         ChildProcessError: a process was killed from outside, most likely for its memory.
     """
     try:

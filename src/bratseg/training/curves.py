@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bratseg.training.layout import HISTORY
 from bratseg.training.stages import Stage
-from bratseval.errors import InputError
+from bratseval.extras import PICTURE, require
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +25,7 @@ def draw_curves(path: Path, stages: Sequence[Stage]) -> bool:
         Whether there was anything to draw.
 
     Raises:
-        InputError: matplotlib is not installed.
+        MissingExtraError: matplotlib is not installed.
     """
     groups: dict[str, dict[str, list[dict[str, float]]]] = {}
     for stage in stages:
@@ -34,11 +34,10 @@ def draw_curves(path: Path, stages: Sequence[Stage]) -> bool:
             groups.setdefault(f"{stage.domain} {stage.network}", {})[stage.fold] = history
     if not groups:
         return False
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise InputError(f"{path}: is not drawn, matplotlib is missing. Install brats-harness[picture].") from None
+    require(PICTURE)
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
     with mpl.rc_context({"font.size": 9}):
         figure = Figure(figsize=(10, 3 * len(groups)), layout="constrained")
         axes = figure.subplots(len(groups), 2, squeeze=False)

@@ -10,7 +10,7 @@ from bratseg.tuning.cases import GRID, Rules
 from bratseg.tuning.grid import REMOVED, Point
 from bratseg.tuning.run import Tuned
 from bratseg.tuning.search import Values
-from bratseval.errors import InputError
+from bratseval.extras import PICTURE, require
 
 LANDSCAPE: Final = "threshold_landscape.png"
 _NAMES: Final = {"dice": "lesion-wise Dice", "hd95": "lesion-wise HD95 in mm"}
@@ -23,15 +23,12 @@ def draw_landscape(path: Path, tuned: Tuned, rules: Rules) -> None:
     where its choice is.
 
     Raises:
-        InputError: matplotlib is not installed.
+        MissingExtraError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise InputError(
-            f"matplotlib: can't be loaded ({error}), the picture needs it. Install brats-harness[picture]."
-        ) from None
+    require(PICTURE)
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(14, 4), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, 4, sharey=True)

@@ -61,13 +61,13 @@ class Weights:
 
 
 def default_weights() -> Path:
-    """The bundled weights folder: inside the installed package, or beside the sources.
+    """The bundled weights folder: inside an installed wheel, or at the top of a checkout.
 
     Raises:
         InputError: the package came without them.
     """
-    package = Path(__file__).resolve().parent
-    for folder in (package / "default_weights", package.parents[1] / "weights"):
+    room = Path(__file__).resolve().parent
+    for folder in (room / "default", room.parents[2] / "weights"):
         if (folder / MANIFEST).is_file():
             return folder
     raise InputError("weights: none are bundled with this installation. Name a weights folder with --weights.")

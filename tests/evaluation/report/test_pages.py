@@ -71,9 +71,9 @@ def test_a_hostile_name_is_only_text(scores: list[Path], tmp_path: Path) -> None
 def test_missing_packages_are_named_before_anything_is_read(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("bratseval.cli.report.find_spec", lambda name: None if name == "jinja2" else name)
-    assert main(["report", "none.json", "-o", str(tmp_path / "out")]) == 3
-    assert capsys.readouterr().err == "report: jinja2 can't be found. Install brats-harness[report].\n"
+    monkeypatch.setattr("bratseval.extras.find_spec", lambda name: None if name == "jinja2" else name)
+    assert main(["report", "none.json", "-o", str(tmp_path / "out")]) == 4
+    assert capsys.readouterr().err == "bratseval report: needs jinja2. Install brats-harness[report].\n"
 
 
 def test_an_earlier_report_is_replaced(scores: list[Path], tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from bratseg.cli import main
 from bratseg.inference.config import read_config
 from bratseg.inference.pipeline import Ensemble
 from bratseg.inference.run import Settings
+from bratseg.postprocess.clusters import read_clusters
+from bratseg.weights.folder import default_weights
 from bratseval.errors import InputError
 from factories.members import Bright
 from factories.places import TESTS
@@ -47,6 +49,31 @@ def test_all_cases_done_is_0_and_each_has_its_line(
     assert "[1/2] 'A': ok in" in told.err
     assert "[2/2] 'B': ok in" in told.err
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["A.nii.gz", "B.nii.gz"]
+
+
+def test_a_run_without_pyradiomics_says_so_once_and_its_report_for_every_case(
+    tmp_path: Path, make_case: Callable[..., Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clusters = read_clusters(default_weights() / "clusters.json")
+    settings = Settings("made", "0" * 64, mirroring=False, tile_step=0.5, postprocess=True, device="cpu")
+
+    @contextmanager
+    def load(*_: object) -> Iterator[tuple[Ensemble, Settings]]:
+        yield Ensemble(((Bright(), 1.0),), clusters, 0.5), settings
+
+    monkeypatch.setattr(bratseg.inference.load, "load_ensemble", load)
+    monkeypatch.setitem(sys.modules, "radiomics", None)
+    make_case("A")
+    make_case("B")
+    report = tmp_path / "run.json"
+    line = ["infer", "-i", str(tmp_path / "cases"), "-o", str(tmp_path / "out"), "--report", str(report)]
+    assert main(line) == 0
+    (said,) = [line for line in capsys.readouterr().err.splitlines() if "pyradiomics" in line]
+    assert said.startswith("small components are removed by the global thresholds, not by those of each case's cluster")
+    assert said.endswith("Install brats-harness[radiomics].")
+    reasons = [case["postprocess"] for case in json.loads(report.read_text())["cases"]]
+    assert len(reasons) == 2
+    assert all(reason.startswith("global thresholds: pyradiomics can't be loaded") for reason in reasons)
 
 
 def test_a_bad_case_among_good_ones_is_1_and_named(

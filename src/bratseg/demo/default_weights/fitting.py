@@ -13,7 +13,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseval.files.case_images import Volume
 from bratseg.inference.pipeline import Ensemble, segment
 from bratseg.phantoms.phantom import Phantom, make_phantom
 from bratseg.postprocess.clusters import Clusters, write_clusters
@@ -25,6 +24,7 @@ from bratseg.tuning.grid import NOTHING, Grid
 from bratseg.tuning.search import score_grid
 from bratseg.weights.folder import CLUSTERS, list_file, read_manifest, write_manifest
 from bratseval.challenge import EDITIONS, Edition
+from bratseval.files.case_images import Volume
 from bratseval.files.nifti import grid_of
 
 FIRST_SEED: Final = 1_500_000  # beyond those that networks are trained on; tests and demonstrations stay below them

@@ -12,6 +12,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save, save_file
 
+from bratseg.demo.default_weights.augment import draw_patch
+from bratseg.demo.default_weights.pool import load_sample, make_samples
 from bratseg.models.description import write_description
 from bratseg.models.member import (
     MedNeXtArchitecture,
@@ -23,8 +25,6 @@ from bratseg.models.member import (
     Resampling,
 )
 from bratseg.models.networks import build_mednext, build_unet, fill, stored_state
-from bratseg.demo.default_weights.augment import draw_patch
-from bratseg.demo.default_weights.pool import load_sample, make_samples
 from bratseg.weights.folder import DESCRIPTION, MANIFEST, add_member, read_manifest, write_manifest
 from bratseval.challenge import MODALITIES
 

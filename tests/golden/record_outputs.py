@@ -3,9 +3,9 @@
     python tests/golden/record_outputs.py FOLDER
 
 Runs `bratseval score`, `evaluate`, `leaderboard add`, `leaderboard export` and `rank` in FOLDER as an organiser does,
-and keeps there: for each edition of EDITIONS its scores.json, cases.csv, lesions.csv, summary.csv and results.yaml, then
-export.json, export.csv and ranking.json; and flags.json, every option of both programs. Versions of packages and the
-date of an entry are taken out, since they change without the project.
+and keeps there: for each edition of EDITIONS its scores.json, cases.csv, lesions.csv, summary.csv and results.yaml,
+then export.json, export.csv and ranking.json; and flags.json, every option of both programs. Versions of packages and
+the date of an entry are taken out, since they change without the project.
 """
 
 import argparse

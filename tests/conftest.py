@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bratseval.challenge import MODALITIES
-from bratseval.files.nifti import Grid, grid_of, write_image
+from bratseval.files.nifti import VoxelGrid, grid_of, write_image
 from factories.places import SHARED
 from factories.submissions import AFFINE
 
@@ -29,7 +29,7 @@ def shared() -> Path:
 def make_case(tmp_path: Path) -> Callable[..., Path]:
     """Makes a case folder: a ball of a brain with a bright ball in it, different in each modality."""
 
-    def make(name: str, parent: Path | None = None, grid: Grid | None = None, seed: int = 0) -> Path:
+    def make(name: str, parent: Path | None = None, grid: VoxelGrid | None = None, seed: int = 0) -> Path:
         grid = grid or grid_of((40, 48, 36), AFFINE)
         folder = (parent or tmp_path / "cases") / name
         folder.mkdir(parents=True)

@@ -111,7 +111,7 @@ def test_a_room_imports_only_rooms_before_it(path: Path) -> None:
 
 
 def test_an_import_that_runs_back_up_is_seen() -> None:
-    source = "from bratseval.files.nifti import Grid\nfrom bratseval.cli.progress import Progress"
+    source = "from bratseval.files.nifti import VoxelGrid\nfrom bratseval.cli.progress import Progress"
     assert rooms_behind(source, TASK, "results") == ["bratseval.cli.progress"]
     assert rooms_behind("import bratseval.unheard_of", TASK, "cli") == ["bratseval.unheard_of"]
 

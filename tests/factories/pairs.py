@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseval.files.nifti import Grid, grid_of
+from bratseval.files.nifti import VoxelGrid, grid_of
 from factories.places import GOLDEN
 
 RECORDED = GOLDEN / "brats_evaluation_2026.json"
@@ -42,7 +42,7 @@ def volume_of(case: dict[str, Any], side: str) -> NDArray[np.generic]:
     return volume
 
 
-def grid_of_side(case: dict[str, Any], side: str) -> Grid:
+def grid_of_side(case: dict[str, Any], side: str) -> VoxelGrid:
     """Where its voxels lie."""
     x, y, z = (float(np.float32(edge)) for edge in case.get(f"{side}_spacing_mm", case["spacing_mm"]))
     affine = np.diag([x if case.get(f"{side}_flip") else -x, -y, z, 1.0])

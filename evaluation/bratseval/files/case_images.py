@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bratseval.challenge import MODALITIES, Modality
 from bratseval.errors import InputError
 from bratseval.files.cases import Case
-from bratseval.files.nifti import Grid, Image, read_image
+from bratseval.files.nifti import Image, VoxelGrid, read_image
 
 ORIENTATION: Final = "LPS"  # BraTS stores its voxels so; post-processing sees every case in it
 MAX_AFFINE_DIFFERENCE_MM: Final = 1e-3  # between the modalities of a case; BraTS co-registers them
@@ -24,7 +24,7 @@ class Volume:
     """A case in memory: float32 images (x, y, z) as stored, the grid they share, what was odd about them."""
 
     images: Mapping[Modality, NDArray[np.float32]]
-    grid: Grid
+    grid: VoxelGrid
     sha256: Mapping[Modality, str]
     warnings: tuple[str, ...]
 
@@ -78,7 +78,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _grid_problems(case: Case, grids: Mapping[Modality, Grid]) -> list[str]:
+def _grid_problems(case: Case, grids: Mapping[Modality, VoxelGrid]) -> list[str]:
     problems = []
     first = next(iter(grids))
     for modality, grid in grids.items():

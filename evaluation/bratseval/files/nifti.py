@@ -29,7 +29,7 @@ _TEMPORARY_SUFFIX: Final = ".brats-harness-partial"
 
 
 @dataclass(frozen=True)
-class Grid:
+class VoxelGrid:
     """Where the voxels of an image lie.
 
     Attributes:
@@ -50,7 +50,7 @@ class Grid:
         x, y, z = np.linalg.norm(self.affine[:3, :3], axis=0)
         return float(x), float(y), float(z)
 
-    def difference(self, other: "Grid") -> float:
+    def difference(self, other: "VoxelGrid") -> float:
         """The largest difference between two affines, in mm (and mm per voxel)."""
         return float(np.abs(self.affine - other.affine).max())
 
@@ -63,11 +63,11 @@ class Image(Generic[T]):
     """Voxels (x, y, z), where they lie, and what was odd but bearable about the file."""
 
     voxels: NDArray[T]
-    grid: Grid
+    grid: VoxelGrid
     warnings: tuple[str, ...] = ()
 
 
-def grid_of(shape: tuple[int, int, int], affine: NDArray[np.float64]) -> Grid:
+def grid_of(shape: tuple[int, int, int], affine: NDArray[np.float64]) -> VoxelGrid:
     """A fresh grid in mm, with qform and sform equal to the affine, both with code 1 (scanner).
 
     Raises:
@@ -78,7 +78,7 @@ def grid_of(shape: tuple[int, int, int], affine: NDArray[np.float64]) -> Grid:
     header.set_xyzt_units("mm")
     header.set_qform(affine, code=1)
     header.set_sform(affine, code=1)
-    return Grid(shape, np.asarray(affine, dtype=np.float64), header.binaryblock)
+    return VoxelGrid(shape, np.asarray(affine, dtype=np.float64), header.binaryblock)
 
 
 def read_image(path: Path) -> Image[np.float32]:
@@ -145,7 +145,7 @@ def read_values(path: Path) -> Image[np.generic]:
     return Image(*_read(path))
 
 
-def read_grid(path: Path) -> Grid:
+def read_grid(path: Path) -> VoxelGrid:
     """Where a file's voxels lie, from its header alone.
 
     Raises:
@@ -155,7 +155,7 @@ def read_grid(path: Path) -> Grid:
         return _grid(parse_header(path, next(stream(path, file), b"")))
 
 
-def write_labels(path: Path, labels: NDArray[np.uint8], grid: Grid, description: str = "") -> None:
+def write_labels(path: Path, labels: NDArray[np.uint8], grid: VoxelGrid, description: str = "") -> None:
     """Write labels (x, y, z) as uint8 .nii.gz on `grid`; the file appears complete or not at all.
 
     Affine, qform, sform, their codes and the units are those of `grid`, bit for bit.
@@ -172,7 +172,7 @@ def write_labels(path: Path, labels: NDArray[np.uint8], grid: Grid, description:
     _write(path, labels, grid, description)
 
 
-def write_image(path: Path, voxels: NDArray[np.float32], grid: Grid) -> None:
+def write_image(path: Path, voxels: NDArray[np.float32], grid: VoxelGrid) -> None:
     """Write intensities (x, y, z) as float32 .nii.gz on `grid`; complete or not at all.
 
     Raises:
@@ -195,11 +195,11 @@ def remove_partial_files(folder: Path) -> list[str]:
 # Reading
 
 
-def _grid(header: Header) -> Grid:
-    return Grid(header.shape, header.affine, header.block)
+def _grid(header: Header) -> VoxelGrid:
+    return VoxelGrid(header.shape, header.affine, header.block)
 
 
-def _read(path: Path) -> tuple[NDArray[np.generic], Grid, tuple[str, ...]]:
+def _read(path: Path) -> tuple[NDArray[np.generic], VoxelGrid, tuple[str, ...]]:
     with open_regular(path) as file:
         blocks = stream(path, file)
         head = next(blocks, b"")
@@ -244,7 +244,7 @@ def _scaled(path: Path, voxels: NDArray[np.generic], header: nib.Nifti1Header) -
 # Writing
 
 
-def _write(path: Path, voxels: NDArray[np.generic], grid: Grid, description: str) -> None:
+def _write(path: Path, voxels: NDArray[np.generic], grid: VoxelGrid, description: str) -> None:
     header = nib.Nifti1Header(grid.header, check=False).as_byteswapped("<")
     header.set_data_dtype(voxels.dtype)
     header.set_data_shape(grid.shape)

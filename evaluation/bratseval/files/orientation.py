@@ -6,7 +6,7 @@ import numpy as np
 from nibabel.orientations import axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
 from numpy.typing import NDArray
 
-from bratseval.files.nifti import Grid
+from bratseval.files.nifti import VoxelGrid
 
 T = TypeVar("T", bound=np.generic)
 
@@ -30,7 +30,7 @@ def reorient_back(voxels: NDArray[T], affine: NDArray[np.float64], target: str) 
     return _turn(voxels, ornt_transform(axcodes2ornt(target), io_orientation(affine)))
 
 
-def reoriented_affine(grid: Grid, target: str) -> NDArray[np.float64]:
+def reoriented_affine(grid: VoxelGrid, target: str) -> NDArray[np.float64]:
     """The affine of the grid's voxels after `reorient(…, target)`."""
     turn = ornt_transform(io_orientation(grid.affine), axcodes2ornt(target))
     return np.asarray(grid.affine @ inv_ornt_aff(turn, grid.shape), dtype=np.float64)

@@ -4,10 +4,10 @@ import nibabel as nib
 import numpy as np
 
 from bratseval.challenge import Edition
-from bratseval.files.nifti import Grid
+from bratseval.files.nifti import VoxelGrid
 
 
-def spacing_mm(grid: Grid, edition: Edition) -> tuple[float, float, float]:
+def spacing_mm(grid: VoxelGrid, edition: Edition) -> tuple[float, float, float]:
     """Voxel edges (x, y, z) as nibabel gives them to the official code: float32, of the header or of the affine.
 
     In a header negative edges count as positive and an edge of 0 as 1 mm: nibabel mends them so.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bratseval.challenge import Edition
 from bratseval.errors import InputError
 from bratseval.files.case_images import MAX_AFFINE_DIFFERENCE_MM
-from bratseval.files.nifti import Grid, Image, read_labels, read_values
+from bratseval.files.nifti import Image, VoxelGrid, read_labels, read_values
 from bratseval.files.spacing import spacing_mm
 from bratseval.scoring.case import score_case, worst_score
 from bratseval.scoring.result import CaseStatus, Lesion, ScoredCase
@@ -65,7 +65,7 @@ def score_pair(pair: Pair, edition: Edition, labelling: Labelling = "edition") -
     return _with_values(replace(of_case, skipped_by_platform=skipped, warnings=warnings), values, reference.grid)
 
 
-def _with_values(case: ScoredCase, scored: ScoredCase, grid: Grid) -> ScoredCase:
+def _with_values(case: ScoredCase, scored: ScoredCase, grid: VoxelGrid) -> ScoredCase:
     """The case with what its arrays scored; each lesion gets its centroid in mm, RAS+ by the reference's affine."""
     lesions = tuple(replace(lesion, centroid_mm=_centroid_mm(grid.affine, lesion)) for lesion in scored.lesions)
     return replace(
@@ -90,13 +90,16 @@ def keep_regions(result: ScoredCase, regions: Collection[str]) -> ScoredCase:
 
 
 def _skipped_by_platform(
-    prediction: NDArray[np.generic], reference: NDArray[np.generic], grids: tuple[Grid, Grid], edition: Edition
+    prediction: NDArray[np.generic],
+    reference: NDArray[np.generic],
+    grids: tuple[VoxelGrid, VoxelGrid],
+    edition: Edition,
 ) -> str:
     """Why an official run leaves the case out; empty where it does not, as in the families before 2026."""
     return refusal(prediction, reference, grids, edition) or "" if edition.family == "instances-2026" else ""
 
 
-def _read_prediction(pair: Pair, reference: Grid) -> Image[np.generic]:
+def _read_prediction(pair: Pair, reference: VoxelGrid) -> Image[np.generic]:
     """The one prediction of a case, on the reference's grid of voxels.
 
     Raises:
@@ -127,7 +130,7 @@ def _read_prediction(pair: Pair, reference: Grid) -> Image[np.generic]:
     return prediction
 
 
-def _grid_warnings(pair: Pair, prediction: Grid, reference: Grid, edition: Edition) -> list[str]:
+def _grid_warnings(pair: Pair, prediction: VoxelGrid, reference: VoxelGrid, edition: Edition) -> list[str]:
     name = pair.predictions[0].name
     told = []
     off = prediction.difference(reference)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.challenge import Edition
-from bratseval.files.nifti import Grid
+from bratseval.files.nifti import VoxelGrid
 
 # panoptica 2.1.7 adds up the signed differences of an origin (or direction) and refuses more than this.
 MAX_SIGNED_SUM: Final = 1e-5
@@ -21,7 +21,7 @@ _TO_LPS: Final = np.array([-1.0, -1.0, 1.0])  # NIfTI's axes point right and to 
 def refusal(
     prediction: NDArray[np.generic],
     reference: NDArray[np.generic],
-    grids: tuple[Grid, Grid],
+    grids: tuple[VoxelGrid, VoxelGrid],
     edition: Edition,
 ) -> str | None:
     """What keeps an official run of the family "instances-2026" from scoring a case; None if nothing does.
@@ -38,7 +38,7 @@ def refusal(
     return _geometry(*grids) or _values("prediction", prediction, edition) or _values("reference", reference, edition)
 
 
-def _geometry(prediction: Grid, reference: Grid) -> str | None:
+def _geometry(prediction: VoxelGrid, reference: VoxelGrid) -> str | None:
     if prediction.shape != reference.shape:
         got, expected = ("x".join(map(str, grid.shape)) for grid in (prediction, reference))
         return f"the prediction has {got} voxels, expected {expected} as the reference. Save it on the case's grid."
@@ -70,14 +70,14 @@ def _values(side: str, volume: NDArray[np.generic], edition: Edition) -> str | N
     return None
 
 
-def _edges_mm(grid: Grid) -> tuple[float, ...]:
+def _edges_mm(grid: VoxelGrid) -> tuple[float, ...]:
     return tuple(float(edge) for edge in nib.Nifti1Header(grid.header, check=False)["pixdim"][1:4])
 
 
-def _origin(grid: Grid) -> NDArray[np.float64]:
+def _origin(grid: VoxelGrid) -> NDArray[np.float64]:
     return np.asarray(grid.affine[:3, 3] * _TO_LPS)
 
 
-def _direction(grid: Grid) -> NDArray[np.float64]:
+def _direction(grid: VoxelGrid) -> NDArray[np.float64]:
     turned = grid.affine[:3, :3] / np.linalg.norm(grid.affine[:3, :3], axis=0)
     return np.asarray(turned * _TO_LPS[:, None])

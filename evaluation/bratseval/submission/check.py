@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bratseval.challenge import Edition
 from bratseval.errors import InputError
 from bratseval.files.case_images import MAX_AFFINE_DIFFERENCE_MM
-from bratseval.files.nifti import Grid, Image, read_grid, read_values
+from bratseval.files.nifti import Image, VoxelGrid, read_grid, read_values
 from bratseval.files.spacing import spacing_mm
 from bratseval.submission.archive import NIFTI_END, Entry, open_submission
 from bratseval.submission.pairing import Paired, find_references, nifti_files, pair_files, platform_id_of
@@ -88,7 +88,7 @@ def check_submission(submission: Path, cases: Path, edition: Edition) -> Checked
     return Checked(tuple(problems), verdict, len(entries), len(grids))
 
 
-def _grids(cases: Path, edition: Edition) -> Mapping[str, Grid]:
+def _grids(cases: Path, edition: Edition) -> Mapping[str, VoxelGrid]:
     """The grid of each case, from the header of one of its images, or of its reference."""
     if not cases.is_dir():
         raise InputError(f"{cases}: is not a folder, expected a folder of cases. Check the path.")
@@ -153,7 +153,7 @@ def _same_content(entries: Sequence[Entry]) -> Iterator[Problem]:
 # Single files
 
 
-def _file_problems(entry: Entry, case: Grid | None, edition: Edition) -> Iterator[Problem]:
+def _file_problems(entry: Entry, case: VoxelGrid | None, edition: Edition) -> Iterator[Problem]:
     """What is wrong with one file; `case` is the grid of the case that it answers, if it answers one."""
     if not entry.name.endswith(NIFTI_END):
         text = entry.problem or f"{entry.told}: is no .nii.gz file, which makes the platform refuse all. Leave it out."
@@ -175,7 +175,7 @@ def _file_problems(entry: Entry, case: Grid | None, edition: Edition) -> Iterato
     yield from _value_problems(entry, image, edition)
 
 
-def _grid_problems(entry: Entry, grid: Grid, case: Grid, edition: Edition) -> Iterator[Problem]:
+def _grid_problems(entry: Entry, grid: VoxelGrid, case: VoxelGrid, edition: Edition) -> Iterator[Problem]:
     rank = int(nib.Nifti1Header(grid.header, check=False)["dim"][0])
     if rank != len(case.shape):
         text = f"{entry.told}: has {rank} dimensions, expected 3. Save it as a 3-D image."

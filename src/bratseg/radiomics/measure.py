@@ -31,7 +31,7 @@ from bratseval.challenge import Modality
 from bratseval.errors import InputError
 from bratseval.files.case_images import MAX_AFFINE_DIFFERENCE_MM, ORIENTATION, hash_case, read_case
 from bratseval.files.cases import Case
-from bratseval.files.nifti import Grid, read_labels
+from bratseval.files.nifti import VoxelGrid, read_labels
 from bratseval.files.orientation import reorient, reoriented_affine
 from bratseval.results.tables import write_csv
 
@@ -167,7 +167,7 @@ def _extract(segmented: Segmented, preset: Preset) -> Mapping[str, float]:
     return extract_features(reorient(labels.voxels, labels.grid.affine, ORIENTATION), images, (x, y, z), preset)
 
 
-def _check_grid(path: Path, found: Grid, expected: Grid) -> None:
+def _check_grid(path: Path, found: VoxelGrid, expected: VoxelGrid) -> None:
     if found.shape != expected.shape:
         raise InputError(f"{path}: is {found.shape} voxels, expected {expected.shape} like its images. Resample it.")
     if (off := found.difference(expected)) > MAX_AFFINE_DIFFERENCE_MM:

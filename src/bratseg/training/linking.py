@@ -12,7 +12,7 @@ from bratseval.challenge import LABEL_NAMES, MODALITIES
 from bratseval.errors import InputError
 from bratseval.files.case_images import MAX_AFFINE_DIFFERENCE_MM
 from bratseval.files.cases import Case, find_cases
-from bratseval.files.nifti import Grid, read_grid, read_labels
+from bratseval.files.nifti import VoxelGrid, read_grid, read_labels
 
 # WT, TC, ET of BraTS's own labels; a region's order is the label painted for it: ED, NCR, ET.
 REGIONS: Final[Mapping[str, object]] = {"background": 0, "WT": [1, 2, 3], "TC": [1, 3], "ET": [3]}
@@ -71,7 +71,7 @@ def _problems(case: Case) -> list[str]:
     return [problem for path, grid in grids.items() if (problem := _grid_problem(path, grid, labels.grid))]
 
 
-def _grid_problem(path: Path, grid: Grid, reference: Grid) -> str:
+def _grid_problem(path: Path, grid: VoxelGrid, reference: VoxelGrid) -> str:
     if grid.shape != reference.shape:
         return f"{path}: has {grid.shape} voxels, expected {reference.shape} as its reference. Co-register them."
     off = grid.difference(reference)

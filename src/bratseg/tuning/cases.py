@@ -22,8 +22,7 @@ from bratseval.challenge import Edition
 from bratseval.errors import InputError
 from bratseval.files.case_images import ORIENTATION, read_case
 from bratseval.files.cases import Case
-from bratseval.files.nifti import Grid as VoxelGrid
-from bratseval.files.nifti import read_grid, read_labels
+from bratseval.files.nifti import VoxelGrid, read_grid, read_labels
 from bratseval.files.orientation import reorient, reorient_back, reoriented_affine
 from bratseval.files.spacing import spacing_mm
 

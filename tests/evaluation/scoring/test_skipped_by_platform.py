@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bratseval.challenge import edition
-from bratseval.files.nifti import Grid, grid_of
+from bratseval.files.nifti import VoxelGrid, grid_of
 from bratseval.scoring.skipped_by_platform import refusal
 from factories.boxes import labels_of
 
@@ -17,11 +17,11 @@ GRID = grid_of(SHAPE, AFFINE)
 REFERENCE = labels_of(SHAPE, (2, 5, 2, 5, 2, 5, 3))
 
 
-def told(prediction: np.ndarray = REFERENCE, grid: Grid = GRID, reference: np.ndarray = REFERENCE) -> str | None:
+def told(prediction: np.ndarray = REFERENCE, grid: VoxelGrid = GRID, reference: np.ndarray = REFERENCE) -> str | None:
     return refusal(prediction, reference, (grid, GRID), edition("goat-2026"))
 
 
-def moved(x: float = 0, y: float = 0, z: float = 0) -> Grid:
+def moved(x: float = 0, y: float = 0, z: float = 0) -> VoxelGrid:
     affine = AFFINE.copy()
     affine[:3, 3] = (x, y, z)
     return grid_of(SHAPE, affine)

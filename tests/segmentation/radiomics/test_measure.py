@@ -14,7 +14,7 @@ from bratseg.radiomics.measure import Measured, Segmented, measure_cases, rows_o
 from bratseval.challenge import MODALITIES
 from bratseval.errors import InputError
 from bratseval.files.cases import find_cases
-from bratseval.files.nifti import Grid, grid_of, read_image, write_image, write_labels
+from bratseval.files.nifti import VoxelGrid, grid_of, read_image, write_image, write_labels
 from factories.submissions import AFFINE
 
 pytest.importorskip("radiomics", reason="pyradiomics is not installed")
@@ -25,7 +25,7 @@ BALL = np.s_[20:30, 18:30, 12:24]
 Maker = Callable[..., Path]
 
 
-def segmented(folder: Path, box: object = BALL, grid: Grid | None = None) -> Segmented:
+def segmented(folder: Path, box: object = BALL, grid: VoxelGrid | None = None) -> Segmented:
     """The case in a folder with a box for its reference, written beside its images."""
     case = find_cases(folder).cases[0]
     grid = grid or grid_of(SHAPE, AFFINE)

@@ -39,14 +39,14 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundCases:
     """The cases of a folder, and for each folder that is no case the reason why."""
 
     cases: tuple[Case, ...]
     problems: Mapping[str, str] = field(default_factory=dict)
 
 
-def find_cases(folder: Path, *, mounted: bool = False) -> Found:
+def find_cases(folder: Path, *, mounted: bool = False) -> FoundCases:
     """The cases in a folder of case folders, or in one case folder, in the order of their names.
 
     Hidden files are passed over, and so are sub-folders without any NIfTI file.
@@ -91,14 +91,14 @@ def case_of_files(files: Sequence[Path]) -> Case:
     return _case(_shared_stem(files), files, None)
 
 
-def _collect(entries: Iterable[tuple[str, Sequence[Path]]], root: Path) -> Found:
+def _collect(entries: Iterable[tuple[str, Sequence[Path]]], root: Path) -> FoundCases:
     cases, problems = [], {}
     for name, files in entries:
         try:
             cases.append(_case(name, files, root))
         except InputError as error:
             problems[name] = str(error)
-    return Found(tuple(cases), problems)
+    return FoundCases(tuple(cases), problems)
 
 
 def _case(case_id: str, files: Sequence[Path], root: Path | None) -> Case:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bratseval.cli.codes import ENVIRONMENT, INVALID_INPUT, OK, SOME_FAILED, USAGE
 from bratseval.errors import InputError
 from bratseval.extras import INFER, require
-from bratseval.files.cases import Found, case_of_files, find_cases
+from bratseval.files.cases import FoundCases, case_of_files, find_cases
 
 if TYPE_CHECKING:
     from bratseg.inference.run import CaseResult
@@ -76,10 +76,10 @@ def _infer(arguments: argparse.Namespace) -> int:
     return _exit_code(results)
 
 
-def _find(paths: Sequence[Path], *, mounted: bool) -> Found:
+def _find(paths: Sequence[Path], *, mounted: bool) -> FoundCases:
     if len(paths) == 1:
         return find_cases(paths[0], mounted=mounted)
-    return Found((case_of_files(paths),))
+    return FoundCases((case_of_files(paths),))
 
 
 def _output_problem(output: Path, inputs: Sequence[Path], report: Path | None) -> str | None:

@@ -15,7 +15,7 @@ from bratseg.inference.run import run_cases
 from bratseg.training.campaign import Domain
 from bratseg.training.pack import pack
 from bratseval.challenge import EDITIONS
-from bratseval.files.cases import Found, find_cases
+from bratseval.files.cases import FoundCases, find_cases
 from bratseval.files.nifti import read_labels
 from bratseval.scoring.case import score_case
 from bratseval.scoring.lesionwise import LESION_DICE
@@ -55,7 +55,7 @@ def unseen(folder: Path, cases: Path, output: Path, *, domain: Domain, folds: Se
         held = parts[int(fold)]["val"] if domain == "finetune" else [case.id for case in found.cases]
         left = tuple(c for c in found.cases if c.id in held and not (output / f"{c.id}.nii.gz").exists())
         if left:
-            _predict(folder, Found(left), output, domain, fold)
+            _predict(folder, FoundCases(left), output, domain, fold)
 
 
 def score(model: str, told: str, cases: Path, predictions: Path) -> Row:
@@ -72,7 +72,7 @@ def score(model: str, told: str, cases: Path, predictions: Path) -> Row:
     return Row(model, told, {region: float(np.mean(values)) for region, values in dice.items()})
 
 
-def _predict(folder: Path, found: Found, output: Path, domain: Domain, fold: str) -> None:
+def _predict(folder: Path, found: FoundCases, output: Path, domain: Domain, fold: str) -> None:
     config = replace(read_config(), postprocess=False)
     with tempfile.TemporaryDirectory() as scratch:
         weights = Path(scratch) / "weights"

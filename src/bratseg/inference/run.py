@@ -19,7 +19,7 @@ from bratseg.inference.pipeline import Ensemble, segment
 from bratseg.models.member import OutOfDeviceMemory
 from bratseval.errors import InputError
 from bratseval.files.case_images import Volume, hash_case, read_case
-from bratseval.files.cases import Case, Found
+from bratseval.files.cases import Case, FoundCases
 from bratseval.files.nifti import read_grid, read_labels, remove_partial_files, write_labels
 from bratseval.files.nifti_header import DESCRIPTION
 
@@ -73,7 +73,7 @@ class Settings:
 
 
 def run_cases(
-    found: Found,
+    found: FoundCases,
     output: Path,
     ensemble: Ensemble,
     settings: Settings,

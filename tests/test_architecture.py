@@ -25,7 +25,7 @@ CONVERTER = ANSWER / "weights" / "convert" / "convert.py"
 ROOMS = {
     TASK: (
         "errors", "extras", "challenge", "files", "submission", "metrics", "scoring", "results",
-        "leaderboard", "ranking", "report", "cli",
+        "leaderboard", "ranking", "report", "api", "cli",
     ),
     ANSWER: (
         "models", "weights", "radiomics", "postprocess", "inference", "folds", "training", "tuning",

@@ -1,8 +1,8 @@
 """What there is to say about an edition: how it names, checks and counts. No numbers here; they stand in `editions`."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from bratseval.challenge.labels import MODALITIES, Modality
@@ -109,6 +109,10 @@ class Edition:
     optional: tuple[Modality, ...] = ()
     separator: Literal["-", "_"] = "-"
     instances: InstanceRules | None = None
+
+    def with_regions(self, regions: Collection[str]) -> "Edition":
+        """The same edition with some of its regions alone, in its own order."""
+        return replace(self, regions={name: rules for name, rules in self.regions.items() if name in regions})
 
     def penalty_for(self, shape: tuple[int, ...]) -> float:
         """The penalty in a volume of that shape (x, y, z), in mm."""

@@ -3,7 +3,6 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,20 +14,27 @@ from bratseval.cli.editions import named_edition
 from bratseval.cli.printable import printable
 
 if TYPE_CHECKING:
-    from bratseval.scoring.result import ScoredCase
+    from bratseval.results.submission_scores import SubmissionScores
 
 
 def add_score(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "predictions", type=Path, help="a folder, .zip, .tar or .tar.gz of files called after their cases"
+        "predictions", type=Path, help="a folder, .zip, .tar or .tar.gz of files named after their cases; or one file"
     )
-    parser.add_argument("references", type=Path, help="case folders with a -seg.nii.gz each, or such files")
+    parser.add_argument(
+        "references", type=Path, help="case folders with a -seg.nii.gz each, or such files; or one file"
+    )
     parser.add_argument(
         "--edition", required=True, type=named_edition, help="whose rules: see bratseval editions", metavar="NAME"
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for cases, lesions, summary, scores")
-    parser.add_argument("--only", nargs="+", metavar="CASE", help="score these cases alone")
-    parser.add_argument("--regions", nargs="+", metavar="REGION", help="tell these regions alone")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        help="folder for cases.csv, lesions.csv, summary.csv and scores.json; two files can do without",
+    )
+    parser.add_argument("--only", nargs="+", metavar="CASE", help="score only these cases")
+    parser.add_argument("--regions", nargs="+", metavar="REGION", help="show only these regions")
     parser.add_argument(
         "--labels",
         choices=("edition", "legacy"),
@@ -45,8 +51,8 @@ def _score(arguments: argparse.Namespace) -> int:
     if problem:
         print(problem, file=sys.stderr)
         return USAGE
-    output: Path = arguments.output
-    if not _is_writable(output):
+    output: Path | None = arguments.output
+    if output is not None and not _is_writable(output):
         print(
             f"{output}: cannot be written by user {os.getuid()}. Check what is there and its permissions.",
             file=sys.stderr,
@@ -62,29 +68,49 @@ def _score(arguments: argparse.Namespace) -> int:
         return ENVIRONMENT
 
 
-def _score_into(output: Path, arguments: argparse.Namespace, rules: Edition) -> int:
-    from bratseval.cli.progress import Progress
+def _score_into(output: Path | None, arguments: argparse.Namespace, rules: Edition) -> int:
     from bratseval.results.score_files import keep_regions
-    from bratseval.results.score_submission import score_submission
     from bratseval.results.tables import write_tables
 
-    only = arguments.only or ()
-    paths = (arguments.predictions, arguments.references)
-    with Progress(rules) as progress:
-        scored = score_submission(*paths, rules, only, arguments.labels, arguments.jobs, progress.case)
+    scored = _scored(arguments, rules)
     if arguments.regions:
-        rules = replace(
-            rules, regions={name: rules.regions[name] for name in rules.regions if name in arguments.regions}
-        )
+        rules = rules.with_regions(arguments.regions)
         scored = replace(scored, cases=tuple(keep_regions(case, rules.regions) for case in scored.cases))
-    write_tables(output, scored, rules)
-    _tell(scored.cases, scored.unknown, rules, output)
+    if output is not None:
+        write_tables(output, scored, rules)
+    _show(scored, output)
     return SOME_FAILED if any(case.failed for case in scored.cases) else OK
 
 
+def _scored(arguments: argparse.Namespace, rules: Edition) -> "SubmissionScores":
+    from bratseval.cli.progress import Progress
+    from bratseval.results.score_submission import score_submission, score_two_files
+
+    paths = (arguments.predictions, arguments.references)
+    if _is_file(arguments.references):
+        return score_two_files(*paths, rules, arguments.labels)
+    with Progress(rules) as progress:
+        return score_submission(*paths, rules, arguments.only or (), arguments.labels, arguments.jobs, progress.case)
+
+
+def _is_file(references: Path) -> bool:
+    """Whether one prediction is scored against one reference; a folder or an archive has a folder of references."""
+    return references.is_file()
+
+
 def _usage_problem(arguments: argparse.Namespace, rules: Edition) -> str | None:
+    if _is_file(arguments.references):
+        if not arguments.predictions.is_file() or not arguments.predictions.name.endswith((".nii", ".nii.gz")):
+            return (
+                f"{arguments.predictions}: is no .nii.gz file, expected one beside the reference "
+                f"{arguments.references.name}. Give two files or two folders."
+            )
+        if arguments.only:
+            return "--only: chooses among the cases of a folder, got two files. Leave it out."
+    elif arguments.output is None:
+        return "-o: is missing, expected a folder for the tables. Add -o FOLDER."
     for path in (arguments.predictions, arguments.references):
-        if path.is_dir() and arguments.output.resolve().is_relative_to(path.resolve()):
+        if arguments.output is not None and path.is_dir() and arguments.output.resolve().is_relative_to(path.resolve()):
             return f"{arguments.output}: lies in a folder that is read. Choose another output."
     strange = [name for name in arguments.regions or () if name not in rules.regions]
     if strange:
@@ -107,31 +133,31 @@ def _is_writable(folder: Path) -> bool:
     return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 
-def _tell(cases: Sequence["ScoredCase"], unknown: Sequence[str], rules: Edition, output: Path) -> None:
-    """The means on stdout; what failed, is odd or was passed over on stderr."""
-    from bratseval.results.summary import column, columns, summary
-    from bratseval.scoring.case import platform_names
+def _show(scores: "SubmissionScores", output: Path | None) -> None:
+    """The means on stdout; what failed, is unusual or was left out on stderr."""
+    from bratseval.results.means_table import means_table
 
-    failed = [case.case for case in cases if case.failed]
-    refused = [case.case for case in cases if case.skipped_by_platform]
-    warned = [case.case for case in cases if case.warnings]
-    means = dict(zip(columns(cases, rules), summary(cases, rules)["mean"], strict=True))
-    regions = sorted(rules.regions)
-    width = max(map(len, platform_names(rules.name).values()))
-    print(f"{rules.title} ({rules.name}): mean of {len(cases)} cases, {len(failed)} of them failed")
-    print(" " * width + "".join(f"{region:>12}" for region in regions))
-    for name in platform_names(rules.name).values():
-        print(f"{name:<{width}}" + "".join(f"{means[column(name, region, rules)]:>12.4f}" for region in regions))
-    print(f"written to {output}")
-    for names, told in (
-        (failed, "failed, scored with the worst values"),
-        (refused, "that an official run leaves out, see official_mean in summary.csv"),
-        (warned, "with warnings, see cases.csv"),
+    print(means_table(scores))
+    if output is not None:
+        print(f"written to {output}")
+    elif scores.cases[0].failed:
+        print(printable(scores.cases[0].reason), file=sys.stderr)
+    elif scores.cases[0].warnings:
+        print(printable("\n".join(scores.cases[0].warnings)), file=sys.stderr)
+    if output is None:
+        return
+    for names, meaning in (
+        ([case.case for case in scores.cases if case.failed], "failed, scored with the worst values"),
+        (
+            [case.case for case in scores.cases if case.skipped_by_platform],
+            "that an official run leaves out, see official_mean in summary.csv",
+        ),
+        ([case.case for case in scores.cases if case.warnings], "with warnings, see cases.csv"),
     ):
         if names:
-            print(printable(f"{len(names)} {told}: {', '.join(names)}"), file=sys.stderr)
-    for entry in unknown:
+            print(printable(f"{len(names)} {meaning}: {', '.join(names)}"), file=sys.stderr)
+    for name in scores.unknown:
         print(
-            printable(f"{entry}: answers no case of the references and was passed over. Check its name."),
+            printable(f"{name}: belongs to no case of the references and was not scored. Check its name."),
             file=sys.stderr,
         )

@@ -6,11 +6,11 @@ from pathlib import Path
 from bratseval.challenge import Edition
 from bratseval.errors import InputError
 from bratseval.results.parallel import score_pairs
-from bratseval.results.score_files import Labelling
+from bratseval.results.score_files import Labelling, score_pair
 from bratseval.results.submission_scores import SubmissionScores, versions
 from bratseval.scoring.result import ScoredCase
-from bratseval.submission.archive import open_submission
-from bratseval.submission.pairing import find_references, pair_files
+from bratseval.submission.archive import Entry, open_submission
+from bratseval.submission.pairing import Pair, case_of_name, find_references, pair_files
 
 
 def score_submission(
@@ -51,3 +51,16 @@ def score_submission(
         cases = score_pairs(paired.pairs, edition, labelling, jobs, lambda case: on_case(case, total))
     unknown = () if only else tuple(entry.told for entry in paired.unknown)
     return SubmissionScores(edition.name, labelling, versions(), tuple(cases), unknown)
+
+
+def score_two_files(
+    prediction: Path, reference: Path, edition: Edition, labelling: Labelling = "edition"
+) -> SubmissionScores:
+    """Score one prediction file against one reference file; the case is called after the prediction's file.
+
+    Raises:
+        InputError: the reference can't be read. A prediction that can't be used scores the worst values.
+    """
+    file = Entry(str(prediction), prediction.name, prediction)
+    pair = Pair(case_of_name(prediction.name), reference, (file,))
+    return SubmissionScores(edition.name, labelling, versions(), (score_pair(pair, edition, labelling),))

@@ -3,9 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from bratseval.extras import TABLE, require
 from bratseval.scoring.result import ScoredCase
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 # Packages whose version decides about a number: whose rules, what is connected, how far surfaces lie apart.
 EVALUATOR_PACKAGES: Final = ("brats-harness", "connected-components-3d", "surface-distance")
@@ -52,3 +56,37 @@ class SubmissionScores:
     def regions(self) -> tuple[str, ...]:
         """The regions that were scored, sorted."""
         return tuple(sorted({region for case in self.cases for region in case.regions}))
+
+    def __str__(self) -> str:
+        """The means as a table, a column for each region."""
+        from bratseval.results.means_table import means_table
+
+        return means_table(self)
+
+    def to_dicts(self) -> list[dict[str, object]]:
+        """A dict for each case: `scan_id`, every number under its column of cases.csv, `state` and `reason`."""
+        from bratseval.challenge import edition
+        from bratseval.results.summary import columns, values
+
+        rules = edition(self.edition).with_regions(self.regions)
+        names = columns(self.cases, rules)
+        return [
+            {
+                "scan_id": case.case,
+                **dict(zip(names, row, strict=True)),
+                "state": str(case.status),
+                "reason": case.reason,
+            }
+            for case, row in zip(self.cases, values(self.cases, rules).tolist(), strict=True)
+        ]
+
+    def to_frame(self) -> "DataFrame":
+        """The same as a pandas DataFrame, a row for each case, indexed by `scan_id`.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        require(TABLE)
+        import pandas as pd
+
+        return pd.DataFrame(self.to_dicts()).set_index("scan_id")

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import termios
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def test_all_cases_scored_is_0_with_a_line_for_each(two_cases: Path, capsys: pyt
     told = capsys.readouterr()
     assert "[1/2] 'BraTS-SSA-00001-000': LesionWise_Dice: WT 1.000, TC 1.000, ET 1.000" in told.err
     assert "[2/2] 'BraTS-SSA-00002-000'" in told.err
-    assert "BraTS 2023 Africa (ssa-2023): mean of 2 cases, 0 of them failed" in told.out
+    assert "BraTS 2023 Africa (ssa-2023): mean of 2 cases\n" in told.out
     assert (two_cases / "out" / "cases.csv").exists()
 
 
@@ -54,7 +55,7 @@ def test_a_missing_and_an_unreadable_prediction_are_1_and_named(
     assert "BraTS-SSA-00001-000: has no prediction" in told.err
     assert "2 failed, scored with the worst values: BraTS-SSA-00001-000, BraTS-SSA-00002-000" in told.err
     assert f"{second}: is named .gz but is not gzip data" in told.err
-    assert "BraTS-SSA-00009-000.nii.gz: answers no case" in told.err
+    assert "BraTS-SSA-00009-000.nii.gz: belongs to no case" in told.err
     with (two_cases / "out" / "cases.csv").open() as file:
         assert [row["LesionWise_Dice_WT"] for row in csv.DictReader(file)] == ["0.0", "0.0", "1.0"]
 
@@ -138,8 +139,8 @@ def test_only_some_cases_and_some_regions(two_cases: Path, capsys: pytest.Captur
     only = ["--only", "BraTS-SSA-00002-000", "--regions", "WT", "ET"]
     assert main(line(two_cases, *only)) == 0
     told = capsys.readouterr()
-    assert "mean of 1 cases" in told.out
-    assert "answers no case" not in told.err
+    assert "ssa-2023): 1 case\n" in told.out
+    assert "belongs to no case" not in told.err
     with (two_cases / "out" / "cases.csv").open() as file:
         (row,) = csv.DictReader(file)
     assert row["scan_id"] == "BraTS-SSA-00002-000"
@@ -201,7 +202,7 @@ def test_an_escape_sequence_in_a_name_does_not_reach_the_terminal(
     write_prediction(two_cases, "\x1b[2Jgone")
     assert main(line(two_cases)) == 0
     told = capsys.readouterr().err
-    assert "\\x1b[2Jgone.nii.gz: answers no case" in told
+    assert "\\x1b[2Jgone.nii.gz: belongs to no case" in told
     assert "\x1b" not in told
 
 
@@ -259,3 +260,55 @@ def test_a_stopped_run_writes_nothing_and_leaves_no_process(two_cases: Path, sen
     assert "Traceback" not in rest
     assert "[392/392]" not in rest
     assert not (two_cases / "out").exists()
+
+
+def two_files(root: Path, *more: str) -> list[str]:
+    """The line that scores the prediction of case 1 against its reference, each a file."""
+    case = "BraTS-SSA-00001-000"
+    prediction, reference = root / "predictions" / f"{case}.nii.gz", root / "references" / case / f"{case}-seg.nii.gz"
+    return ["score", str(prediction), str(reference), "--edition", "ssa-2023", *more]
+
+
+def test_two_files_print_the_table_and_need_no_output(two_cases: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(two_files(two_cases)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "BraTS 2023 Africa (ssa-2023): 1 case"
+    assert lines[2].split() == ["LesionWise_Dice", "1.0000", "1.0000", "1.0000"]
+    assert not any("written to" in text for text in lines)
+
+
+def test_two_files_write_the_same_tables_where_asked(two_cases: Path) -> None:
+    assert main(two_files(two_cases, "-o", str(two_cases / "of_files"))) == 0
+    assert main(line(two_cases, "--only", "BraTS-SSA-00001-000")) == 0
+    of_files, of_folders = (json.loads((two_cases / name / "scores.json").read_text()) for name in ("of_files", "out"))
+    assert of_files == of_folders
+
+
+def test_an_unreadable_prediction_file_scores_the_worst_and_says_why(
+    two_cases: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (two_cases / "predictions" / "BraTS-SSA-00001-000.nii.gz").write_bytes(b"no gzip")
+    assert main(two_files(two_cases)) == 1
+    shown = capsys.readouterr()
+    assert shown.out.splitlines()[0] == "BraTS 2023 Africa (ssa-2023): 1 case, which failed and scores the worst values"
+    assert "BraTS-SSA-00001-000.nii.gz: " in shown.err
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda words: [words[0], str(Path(words[1]).parent), *words[2:]], "is no .nii.gz file"),
+        (lambda words: [*words, "--only", "BraTS-SSA-00001-000"], "got two files"),
+    ],
+)
+def test_a_file_beside_a_folder_is_a_usage_error(
+    two_cases: Path, change: Callable[[list[str]], list[str]], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(change(two_files(two_cases))) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_two_folders_need_an_output(two_cases: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folders = [str(two_cases / "predictions"), str(two_cases / "references")]
+    assert main(["score", *folders, "--edition", "ssa-2023"]) == 2
+    assert "-o: is missing" in capsys.readouterr().err

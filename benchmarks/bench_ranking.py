@@ -19,11 +19,11 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np  # noqa: E402 - the number of threads is read when numpy is loaded
 
 from bratseval.challenge import edition  # noqa: E402
+from bratseval.challenge.metrics import platform_names  # noqa: E402
 from bratseval.leaderboard import SubmissionScores  # noqa: E402
-from bratseval.ranking import Manner, rank  # noqa: E402
+from bratseval.ranking import RankingSettings, rank  # noqa: E402
 from bratseval.ranking.schemes import Array, case_ranks  # noqa: E402
 from bratseval.ranking.significance import pairwise_p  # noqa: E402
-from bratseval.scoring.case import platform_names  # noqa: E402
 from bratseval.scoring.result import ScoredCase  # noqa: E402
 
 Result = TypeVar("Result")
@@ -52,7 +52,7 @@ def main() -> None:
     print(
         f"largest difference of a p from the loops': {off:.3f} (theirs has {arguments.peer_permutations} permutations)"
     )
-    whole, _ = timed(lambda: rank(submissions(values), edition("ssa-2023"), manner(arguments.permutations)))
+    whole, _ = timed(lambda: rank(submissions(values), edition("ssa-2023"), settings(arguments.permutations)))
     print(f"whole ranking (ranks, bootstrap of 2000, each case left out, test): {whole:.1f} s")
 
 
@@ -94,8 +94,8 @@ def submissions(values: Array) -> dict[str, SubmissionScores]:
     return made
 
 
-def manner(permutations: int) -> Manner:
-    return Manner(METRICS, "case-ranks", "worst", permutations=permutations)
+def settings(permutations: int) -> RankingSettings:
+    return RankingSettings(METRICS, "case-ranks", "worst", permutations=permutations)
 
 
 if __name__ == "__main__":

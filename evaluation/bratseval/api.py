@@ -11,7 +11,7 @@ from bratseval.challenge import EDITIONS, Edition
 from bratseval.challenge import edition as edition_of
 from bratseval.errors import InputError
 from bratseval.leaderboard import table_of
-from bratseval.ranking import Manner, Ranking, manner_of
+from bratseval.ranking import Ranking, RankingSettings, settings_of
 from bratseval.ranking import rank as rank_table
 from bratseval.results.score_submission import score_submission, score_two_files
 from bratseval.results.submission_scores import SubmissionScores, versions
@@ -124,7 +124,7 @@ def editions() -> Mapping[str, Edition]:
     return EDITIONS
 
 
-def rank(submissions: Mapping[str, SubmissionScores], settings: Manner | None = None) -> Ranking:
+def rank(submissions: Mapping[str, SubmissionScores], settings: RankingSettings | None = None) -> Ranking:
     """Rank submissions as the organisers of their edition do.
 
     Args:
@@ -145,4 +145,4 @@ def rank(submissions: Mapping[str, SubmissionScores], settings: Manner | None = 
             "expected the same. Rank only what was scored alike."
         )
     edition = tables[first].edition
-    return rank_table(submissions, EDITIONS[edition], settings or manner_of(edition))
+    return rank_table(submissions, EDITIONS[edition], settings or settings_of(EDITIONS[edition]))

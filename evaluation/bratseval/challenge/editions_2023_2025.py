@@ -15,7 +15,7 @@ from bratseval.challenge.labels import (
     RADIOTHERAPY_REGIONS,
     REGIONS,
 )
-from bratseval.challenge.rules import Edition, RegionRules
+from bratseval.challenge.rules import Challenge, Edition, RegionRules
 from bratseval.challenge.sources import (
     ANNOUNCED_2023,
     ID_2023,
@@ -34,9 +34,11 @@ from bratseval.challenge.sources import (
 )
 
 
-def _edition_2023(name: str, title: str, *, merge_steps: int, small_mm3: float) -> Edition:
+def _edition_2023(challenge: Challenge, title: str, *, merge_steps: int, small_mm3: float) -> Edition:
     return Edition(
-        name=name,
+        name=f"{challenge}-2023",
+        challenge=challenge,
+        year=2023,
         title=title,
         family="lesionwise-2023",
         labels=LABEL_NAMES,
@@ -49,10 +51,12 @@ def _edition_2023(name: str, title: str, *, merge_steps: int, small_mm3: float) 
 
 
 def _edition_2024(
-    name: str, title: str, labels: Mapping[int, str], regions: Mapping[str, RegionRules], *, script: str
+    challenge: Challenge, title: str, labels: Mapping[int, str], regions: Mapping[str, RegionRules], *, script: str
 ) -> Edition:
     return Edition(
-        name=name,
+        name=f"{challenge}-2024",
+        challenge=challenge,
+        year=2024,
         title=title,
         family="lesionwise-2024",
         labels=labels,
@@ -71,7 +75,8 @@ def _in_2025(entry: Edition, *, script: str) -> Edition:
     """The same challenge a year later: NSD beside the rest, and no size is checked any more."""
     return replace(
         entry,
-        name=entry.name.replace("2024", "2025"),
+        name=f"{entry.challenge}-2025",
+        year=2025,
         title=entry.title.replace("2024", "2025"),
         sources=(METRICS_2025.format(script), PLATFORM_2025),
         nsd_tolerances_mm=TOLERANCES_2025,
@@ -112,13 +117,13 @@ _GLI: Final = _joined(
     {"NETC": ("ET", "RC"), "ET": ("NETC", "RC"), "RC": ("ET", "NETC"), "SNFH": ("ET", "RC", "NETC")},
 )
 _GLI_2024: Final = replace(
-    _edition_2024("gli-2024", "BraTS 2024 Adult Glioma Post Treatment", POST_TREATMENT_LABELS, _GLI, script="GLI"),
+    _edition_2024("gli", "BraTS 2024 Adult Glioma Post Treatment", POST_TREATMENT_LABELS, _GLI, script="GLI"),
     penalty_mm=MNI_MM,
     geometry=MNI,
 )
 _SSA_2024: Final = _through_necrosis(
     _edition_2024(
-        "ssa-2024",
+        "ssa",
         "BraTS 2024 Africa",
         LABEL_NAMES,
         _rules(REGIONS, merge_steps=3, small_mm3=50.0, in_between=("WT",)),
@@ -128,7 +133,7 @@ _SSA_2024: Final = _through_necrosis(
 _MET_RULES: Final = _rules(METASTASIS_REGIONS, merge_steps=1, small_mm3=2.0, in_between=("WT",))
 _MET_2024: Final = _through_necrosis(
     _edition_2024(
-        "met-2024",
+        "met",
         "BraTS 2024 Metastases",
         LABEL_NAMES,
         {region: _MET_RULES[region] for region in REGIONS},
@@ -143,7 +148,7 @@ _MET_2025: Final = replace(
     penalty_mm="image diagonal",  # hd_value in metrics_MET.py since 2025
 )
 _PED_2024: Final = _edition_2024(
-    "ped-2024",
+    "ped",
     "BraTS 2024 Pediatrics",
     PAEDIATRIC_LABELS,
     _rules(PAEDIATRIC_REGIONS, merge_steps=5, small_mm3=10.0, in_between=("WT", "TC")),
@@ -151,7 +156,7 @@ _PED_2024: Final = _edition_2024(
 )
 _MEN_RT_2024: Final = replace(
     _edition_2024(
-        "men-rt-2024",
+        "men-rt",
         "BraTS 2024 Meningioma Radiotherapy",
         RADIOTHERAPY_LABELS,
         _rules(RADIOTHERAPY_REGIONS, merge_steps=1, small_mm3=50.0, in_between=()),
@@ -165,19 +170,19 @@ _MEN_RT_2024: Final = replace(
     separator="_",
 )
 # thread 10357: "MEN: 1x1x1mm dilation and minimum 50 voxels"
-_MEN_2023: Final = _edition_2023("men-2023", "BraTS 2023 Meningioma", merge_steps=1, small_mm3=50.0)
+_MEN_2023: Final = _edition_2023("men", "BraTS 2023 Meningioma", merge_steps=1, small_mm3=50.0)
 
 LESIONWISE: Final[Mapping[str, Edition]] = {
     entry.name: entry
     for entry in (
         # thread 10357: "GLI, SSA, PEDS: 3x3x3mm dilation and minimum 50 voxels"; metrics.py compares with <=, in mm3
-        _edition_2023("gli-2023", "BraTS 2023 Adult Glioma", merge_steps=3, small_mm3=50.0),
-        _edition_2023("ssa-2023", "BraTS 2023 Africa", merge_steps=3, small_mm3=50.0),
+        _edition_2023("gli", "BraTS 2023 Adult Glioma", merge_steps=3, small_mm3=50.0),
+        _edition_2023("ssa", "BraTS 2023 Africa", merge_steps=3, small_mm3=50.0),
         # the labels of PED 2023 are those of GLI; they were renumbered in 2024
-        _edition_2023("ped-2023", "BraTS 2023 Pediatrics", merge_steps=3, small_mm3=50.0),
+        _edition_2023("ped", "BraTS 2023 Pediatrics", merge_steps=3, small_mm3=50.0),
         _MEN_2023,
         # "MET: 1x1x1mm dilation and minimum 2 voxels"
-        _edition_2023("met-2023", "BraTS 2023 Metastases", merge_steps=1, small_mm3=2.0),
+        _edition_2023("met", "BraTS 2023 Metastases", merge_steps=1, small_mm3=2.0),
         _GLI_2024,
         _SSA_2024,
         _MET_2024,
@@ -192,7 +197,6 @@ LESIONWISE: Final[Mapping[str, Edition]] = {
         # metrics_MEN.py came in 2025 and counts as in 2023, with NSD
         replace(
             _in_2025(_MEN_2023, script="MEN"),
-            name="men-2025",
             title="BraTS 2025 Meningioma",
             case_id=ID_2024,
             reference_end=r"[-_](?:seg|gtv)",

@@ -18,7 +18,7 @@ from bratseval.challenge.labels import (
     RADIOTHERAPY_REGIONS,
     REGIONS,
 )
-from bratseval.challenge.rules import Edition, InstanceRules, RegionRules
+from bratseval.challenge.rules import Challenge, Edition, InstanceRules, RegionRules
 from bratseval.challenge.sources import (
     ID_2024,
     ID_2026,
@@ -33,7 +33,7 @@ _ANY_SIZE: Final = InstanceRules()  # large and small lesions are not told apart
 
 
 def _instances(
-    name: str,
+    challenge: Challenge,
     title: str,
     labels: Mapping[int, str],
     regions: Mapping[str, frozenset[int]],
@@ -43,7 +43,9 @@ def _instances(
     case_id: str = ID_2026,
 ) -> Edition:
     return Edition(
-        name=name,
+        name=f"{challenge}-2026",
+        challenge=challenge,
+        year=2026,
         title=title,
         family="instances-2026",
         labels=labels,
@@ -68,7 +70,7 @@ def _bundled(configuration: str) -> str:
 _METS_2026: Final = InstanceRules(vol_threshold_mm3=27.0, overlap_threshold=0.2)
 _MET_2026: Final = replace(
     _instances(
-        "met-2026",
+        "met",
         "BraTS 2026 Metastases",
         POST_TREATMENT_LABELS,
         _ordered(METASTASIS_REGIONS, "ET RC TC WT"),
@@ -83,6 +85,7 @@ _MET_2026: Final = replace(
 _MET_2025: Final = replace(
     _MET_2026,
     name="met-2025",
+    year=2025,
     title="BraTS 2025 Metastases",
     penalty_mm=SRI24_MM,
     case_id=ID_2024,
@@ -92,28 +95,26 @@ _MET_2025: Final = replace(
 # "seg" for PED and GoAT: global values, and counts of components of any size
 _SEG_2026: Final = (
     _instances(
-        "ped-2026",
+        "ped",
         "BraTS 2026 Pediatrics",
         PAEDIATRIC_LABELS,
         _ordered(PAEDIATRIC_REGIONS, "ET NETC CC ED TC WT"),
         _bundled("ped"),
         PLATFORM_2026,
     ),
-    _instances(
-        "goat-2026", "BraTS 2026 GoAT", LABEL_NAMES, _ordered(REGIONS, "ET TC WT"), _bundled("GoAT"), PLATFORM_2026
-    ),
+    _instances("goat", "BraTS 2026 GoAT", LABEL_NAMES, _ordered(REGIONS, "ET TC WT"), _bundled("GoAT"), PLATFORM_2026),
 )
 # Bundled with the evaluator, but no task of 2026: score.py knows MET, PED and GoAT.
 _UNSCORED_2026: Final = (
     _instances(
-        "gli-2026",
+        "gli",
         "BraTS Adult Glioma after treatment, evaluator of 2026",
         POST_TREATMENT_LABELS,
         _ordered(POST_TREATMENT_REGIONS, "SNFH ET NETC RC TC WT"),
         _bundled("gli"),
     ),
     _instances(
-        "men-2026",
+        "men",
         "BraTS Meningioma, evaluator of 2026",
         LABEL_NAMES,
         _ordered(REGIONS, "ET TC WT"),
@@ -121,7 +122,7 @@ _UNSCORED_2026: Final = (
     ),
     replace(
         _instances(
-            "men-rt-2026",
+            "men-rt",
             "BraTS Meningioma Radiotherapy, evaluator of 2026",
             RADIOTHERAPY_LABELS,
             RADIOTHERAPY_REGIONS,

@@ -1,37 +1,16 @@
-"""By what each edition ranks: metrics, scheme, missing values. What no organiser has stated says so in its source."""
+"""By what each edition ranks: metrics, scheme, missing values. What no organiser has stated says so in its source.
+
+An edition that is not in the table has no stated ranking: met-2025-lesionwise, whose script the platform did not use,
+and gli-2026, men-2026 and men-rt-2026, which were no tasks of 2026.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Final
 
-from bratseval.challenge.editions import EDITIONS
+from bratseval.challenge.rules import RankingRules
 
-Scheme = Literal["case-ranks", "mean-ranks", "rank-sum"]
-Missing = Literal["worst", "left-out"]
-Ties = Literal["average", "min", "max", "dense", "first"]
-SCHEMES: Final[tuple[Scheme, ...]] = get_args(Scheme)
-MISSING: Final[tuple[Missing, ...]] = get_args(Missing)
-TIES: Final[tuple[Ties, ...]] = get_args(Ties)
 # arXiv 1811.02629; 500,000 on the pages of 2026, which takes five times as long and tells the same
 PERMUTATIONS: Final = 100_000
-
-
-@dataclass(frozen=True)
-class RankingRules:
-    """How an edition ranks its submissions.
-
-    Attributes:
-        metrics: the platform's names, without the region; each counts in every region.
-        scheme: see `bratseval.ranking.schemes`.
-        missing: what a value counts that a submission does not have.
-        sources: of metrics, scheme and missing values.
-    """
-
-    metrics: tuple[str, ...]
-    scheme: Scheme
-    missing: Missing
-    sources: tuple[str, ...]
-
 
 _LESIONWISE_DICE: Final = "LesionWise_Dice"
 _LESIONWISE_HD95: Final = "LesionWise_Hausdorff95"
@@ -86,25 +65,17 @@ _PED_2026: Final = RankingRules(
         _UNSTATED.format(f"missing values as in {_WORST}"),
     ),
 )
-_NO_TASK_2026: Final = RankingRules(
-    _GOAT_2026.metrics, _GOAT_2026.scheme, _GOAT_2026.missing, (_UNSTATED.format("no task of 2026; as GoAT 2026"),)
-)
 
-
-def _rules(name: str) -> RankingRules:
-    if name in _OF_THEIR_OWN:
-        return _OF_THEIR_OWN[name]
-    return _DICE_ALONE if "2025" in name else _TWO_METRICS
-
-
-_OF_THEIR_OWN: Final = {
+_GOAT_COHORTS: Final = ("gli", "ssa", "ped", "men", "met")
+RANKING: Final[Mapping[str, RankingRules]] = {
+    **dict.fromkeys(("gli-2023", "ssa-2023", "ped-2023", "met-2023"), _TWO_METRICS),
     "men-2023": _MEN_2023,
+    **dict.fromkeys(("gli-2024", "ssa-2024", "ped-2024", "met-2024", "men-rt-2024"), _TWO_METRICS),
+    **{f"goat-2024-{cohort}": _TWO_METRICS for cohort in _GOAT_COHORTS},
+    **dict.fromkeys(("gli-2025", "ssa-2025", "ped-2025", "men-2025", "men-rt-2025"), _DICE_ALONE),
+    **{f"goat-2025-{cohort}": _DICE_ALONE for cohort in _GOAT_COHORTS},
     "met-2025": _MET_2025,
     "met-2026": _MET_2026,
     "ped-2026": _PED_2026,
     "goat-2026": _GOAT_2026,
-    "gli-2026": _NO_TASK_2026,
-    "men-2026": _NO_TASK_2026,
-    "men-rt-2026": _NO_TASK_2026,
 }
-RANKING: Final[Mapping[str, RankingRules]] = {name: _rules(name) for name in EDITIONS}

@@ -3,12 +3,19 @@
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Final, Literal, get_args
 
 from bratseval.challenge.labels import MODALITIES, Modality
 
 # The official code that scores an edition; editions of different families are never comparable.
+Challenge = Literal["gli", "ssa", "ped", "men", "men-rt", "met", "goat"]
 Family = Literal["lesionwise-2023", "lesionwise-2024", "instances-2026"]
+Scheme = Literal["case-ranks", "mean-ranks", "rank-sum"]
+Missing = Literal["worst", "left-out"]
+Ties = Literal["average", "min", "max", "dense", "first"]
+SCHEMES: Final[tuple[Scheme, ...]] = get_args(Scheme)
+MISSING: Final[tuple[Missing, ...]] = get_args(Missing)
+TIES: Final[tuple[Ties, ...]] = get_args(Ties)
 
 
 @dataclass(frozen=True)
@@ -64,11 +71,29 @@ class Geometry:
 
 
 @dataclass(frozen=True)
+class RankingRules:
+    """How an edition ranks its submissions.
+
+    Attributes:
+        metrics: the platform's names, without the region; each counts in every region.
+        scheme: see `bratseval.ranking.schemes`.
+        missing: what a value counts that a submission does not have.
+        sources: of metrics, scheme and missing values.
+    """
+
+    metrics: tuple[str, ...]
+    scheme: Scheme
+    missing: Missing
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Edition:
     """One challenge in one year, and the numbers by which it scores.
 
     Attributes:
         name: "ssa-2023"; what `--edition` takes.
+        challenge: "ssa"; year: 2023.
         title: the challenge's own name.
         family: whose code scores it.
         labels: the name of each integer of a segmentation.
@@ -88,9 +113,13 @@ class Edition:
         modalities: those of a case; optional ones may be absent.
         separator: between a case's id and the modality in a file's name.
         instances: the rules of the family of 2026, for its editions alone.
+        cohort: of GoAT's cases, where each cohort has rules of its own.
+        ranking: how the organisers rank; None where nobody has stated it.
     """
 
     name: str
+    challenge: Challenge
+    year: int
     title: str
     family: Family
     labels: Mapping[int, str]
@@ -109,6 +138,8 @@ class Edition:
     optional: tuple[Modality, ...] = ()
     separator: Literal["-", "_"] = "-"
     instances: InstanceRules | None = None
+    cohort: str = ""
+    ranking: RankingRules | None = None
 
     def with_regions(self, regions: Collection[str]) -> "Edition":
         """The same edition with some of its regions alone, in its own order."""

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bratseval.challenge import EDITIONS
-from bratseval.challenge.ranking import RANKING
 from bratseval.cli.codes import OK
 from bratseval.cli.leaderboard_file import add_leaderboard_option, on_leaderboard
 from bratseval.cli.printable import printable
-from bratseval.cli.rank import add_manner_options
+from bratseval.cli.rank import add_ranking_options
 from bratseval.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("first", help="a scores.json, or with --leaderboard the number or name of an entry")
     parser.add_argument("second", help="another, scored by the same rules on the same references")
     add_leaderboard_option(parser, required=False)
-    add_manner_options(parser)
+    add_ranking_options(parser)
     parser.add_argument("--all", action="store_true", help=f"tell all cases, not the {_TOLD} at each end")
     parser.set_defaults(command=_compare)
 
@@ -53,16 +52,18 @@ def _tell(
         InputError: the two can't stand in one table.
     """
     from bratseval.leaderboard import table_of
-    from bratseval.ranking import compare
+    from bratseval.ranking import compare, settings_of
 
     tables = table_of(pair[0]), table_of(pair[1])
     problems = _differences(called, tables)
     if problems:
         raise InputError("\n".join(problems))
     edition = EDITIONS[pair[0].edition]
-    rules = RANKING[edition.name]
-    metrics, missing = tuple(arguments.metrics or rules.metrics), arguments.missing or rules.missing
-    comparison = compare(*pair, edition, metrics, missing, arguments.permutations, arguments.seed)
+    metrics, missing = arguments.metrics, arguments.missing
+    if not (metrics and missing):
+        usual = settings_of(edition)
+        metrics, missing = metrics or usual.metrics, missing or usual.missing
+    comparison = compare(*pair, edition, tuple(metrics), missing, arguments.permutations, arguments.seed)
     lines = [
         f"A: {called[0]}",
         f"B: {called[1]}",

@@ -5,8 +5,8 @@ import sys
 from tqdm import tqdm
 
 from bratseval.challenge import Edition
+from bratseval.challenge.metrics import official_metrics
 from bratseval.cli.printable import printable
-from bratseval.scoring.case import platform_names
 from bratseval.scoring.result import ScoredCase
 
 
@@ -39,7 +39,6 @@ def case_line(case: ScoredCase, edition: Edition) -> str:
     told = "".join(f"\n    {warning}" for warning in case.warnings)
     if case.failed:
         return f"{case.case!r}: failed: {case.reason}{told}"
-    names = platform_names(edition.name)
-    key, name = next((key, name) for key, name in names.items() if "Dice" in name or "dsc" in name)
-    values = ", ".join(f"{region} {values[key]:.3f}" for region, values in case.regions.items())
-    return f"{case.case!r}: {name}: {values}{told}"
+    dice = next(metric for metric in official_metrics(edition) if metric.kind == "dice")
+    values = ", ".join(f"{region} {values[dice.key]:.3f}" for region, values in case.regions.items())
+    return f"{case.case!r}: {dice.column}: {values}{told}"

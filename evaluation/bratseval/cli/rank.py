@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bratseval.challenge import EDITIONS
-from bratseval.challenge.ranking import MISSING, PERMUTATIONS, SCHEMES, TIES
+from bratseval.challenge import EDITIONS, Edition
+from bratseval.challenge.ranking import PERMUTATIONS
+from bratseval.challenge.rules import MISSING, SCHEMES, TIES
 from bratseval.cli.editions import named_edition
 from bratseval.cli.leaderboard_file import add_leaderboard_option, on_leaderboard
 from bratseval.cli.printable import printable
@@ -15,8 +16,9 @@ from bratseval.errors import InputError
 
 if TYPE_CHECKING:
     from bratseval.leaderboard import Leaderboard
-    from bratseval.ranking import Manner, Ranking
+    from bratseval.ranking import Ranking, RankingSettings
 
+_AS_ASKED: Final = ("not the edition's: as asked for",)
 _MAX_PERMUTATIONS: Final = 10_000_000
 
 
@@ -24,7 +26,7 @@ def add_rank(parser: argparse.ArgumentParser) -> None:
     add_leaderboard_option(parser)
     parser.add_argument("--edition", type=named_edition, metavar="NAME", help="tables of this edition alone")
     parser.add_argument("--table", type=int, metavar="NUMBER", help="this table alone; see bratseval leaderboard list")
-    add_manner_options(parser)
+    add_ranking_options(parser)
     parser.add_argument("--scheme", choices=SCHEMES, help="default: the edition's")
     parser.add_argument("--ties", choices=TIES, default="average", help="what equals share; default: %(default)s")
     parser.add_argument("--samples", type=_count, default=2000, help="of the bootstrap; default: %(default)s")
@@ -33,7 +35,7 @@ def add_rank(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_rank)
 
 
-def add_manner_options(parser: argparse.ArgumentParser) -> None:
+def add_ranking_options(parser: argparse.ArgumentParser) -> None:
     """What rank and compare share."""
     parser.add_argument("--metrics", nargs="+", metavar="METRIC", help="as in cases.csv, without the region")
     parser.add_argument("--missing", choices=MISSING, help="what a missing value counts; default: the edition's")
@@ -82,18 +84,22 @@ def _rankings(leaderboard: "Leaderboard", arguments: argparse.Namespace) -> dict
     rankings = {}
     for number, table in tables.items():
         entries = {entry.name: leaderboard.scores(entry.number, lesions=False) for entry in leaderboard.entries(number)}
-        rankings[number] = rank(entries, EDITIONS[table.edition], manner(table.edition, arguments))
+        rankings[number] = rank(entries, EDITIONS[table.edition], settings(EDITIONS[table.edition], arguments))
         print(printable(f"{table_line(number, table)}\n{ranking_text(rankings[number])}\n"))
         if arguments.published:
             print(printable(f"{published_text(published_beside(table.edition))}\n"))
     return rankings
 
 
-def manner(edition: str, arguments: argparse.Namespace) -> "Manner":
-    """The edition's manner, changed where the command line says so."""
-    from bratseval.ranking import manner_of
+def settings(edition: Edition, arguments: argparse.Namespace) -> "RankingSettings":
+    """The edition's settings, changed where the command line says so; all of them from there where it has none."""
+    from bratseval.ranking import RankingSettings, settings_of
 
-    usual = manner_of(edition)
+    named = (arguments.metrics, arguments.scheme, arguments.missing)
+    if edition.ranking is None and all(named):
+        usual = RankingSettings(tuple(arguments.metrics), arguments.scheme, arguments.missing, sources=_AS_ASKED)
+    else:
+        usual = settings_of(edition)
     changed = replace(
         usual,
         metrics=tuple(arguments.metrics or usual.metrics),
@@ -105,7 +111,7 @@ def manner(edition: str, arguments: argparse.Namespace) -> "Manner":
         seed=arguments.seed,
     )
     asked = (usual.metrics, usual.scheme, usual.missing) != (changed.metrics, changed.scheme, changed.missing)
-    return replace(changed, sources=("not the edition's: as asked for",)) if asked else changed
+    return replace(changed, sources=_AS_ASKED) if asked else changed
 
 
 def _write_json(path: Path, rankings: dict[int, "Ranking"]) -> None:

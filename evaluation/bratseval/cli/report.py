@@ -10,7 +10,7 @@ from bratseval.challenge import MODALITIES, Modality
 from bratseval.cli.codes import ENVIRONMENT, OK
 from bratseval.cli.cores import cores
 from bratseval.cli.printable import printable
-from bratseval.cli.rank import add_manner_options, manner
+from bratseval.cli.rank import add_ranking_options, settings
 from bratseval.errors import InputError
 from bratseval.extras import REPORT, require
 
@@ -43,7 +43,7 @@ def add_report(parser: argparse.ArgumentParser) -> None:
         "--modalities", nargs="+", default=list(_MODALITIES), choices=MODALITIES, help="default: %(default)s"
     )
     parser.add_argument("--published", action="store_true", help="show published results besides, unranked")
-    add_manner_options(parser)
+    add_ranking_options(parser)
     parser.add_argument("--jobs", type=int, default=cores(), help="processes; default: the cores (%(default)s)")
     parser.set_defaults(command=_report, scheme=None, ties="average", samples=2000)  # as bratseval rank
 
@@ -72,7 +72,7 @@ def _report(arguments: argparse.Namespace) -> int:
             arguments.output,
             arguments.title,
             contents,
-            standings_of(rank(named, contents.edition, manner(contents.edition.name, arguments)), published),
+            standings_of(rank(named, contents.edition, settings(contents.edition, arguments)), published),
             files,
             jobs=arguments.jobs,
             on_case=told,

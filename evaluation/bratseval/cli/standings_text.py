@@ -13,21 +13,22 @@ if TYPE_CHECKING:
 def ranking_text(ranking: "Ranking") -> str:
     """How it was ranked, places, means with intervals, and who differs from whom."""
     return "\n\n".join(
-        "\n".join(part) for part in (_manner(ranking), _places(ranking), _means(ranking), _matrix(ranking)) if part
+        "\n".join(part) for part in (_settings(ranking), _places(ranking), _means(ranking), _matrix(ranking)) if part
     )
 
 
-def _manner(ranking: "Ranking") -> list[str]:
-    manner = ranking.manner
+def _settings(ranking: "Ranking") -> list[str]:
+    settings = ranking.settings
     regions = " ".join(dict.fromkeys(column.region for column in ranking.columns))
     lines = [
-        f"ranked by {' and '.join(manner.metrics)} of {regions}, {len(ranking.cases)} cases",
-        f"scheme {manner.scheme}, ties {manner.ties}, missing values {manner.missing} ({ranking.missing} of them), "
-        f"{ranking.undefined} undefined",
-        f"intervals: 95 % of {manner.samples} bootstrap samples of the cases; p: {manner.permutations} permutations, "
-        f"one-sided, Holm's correction, tiers at {manner.alpha:g}; seed {manner.seed}",
+        f"ranked by {' and '.join(settings.metrics)} of {regions}, {len(ranking.cases)} cases",
+        f"scheme {settings.scheme}, ties {settings.ties}, missing values {settings.missing} "
+        f"({ranking.missing} of them), {ranking.undefined} undefined",
+        f"intervals: 95 % of {settings.samples} bootstrap samples of the cases; "
+        f"p: {settings.permutations} permutations, one-sided, "
+        f"Holm's correction, tiers at {settings.alpha:g}; seed {settings.seed}",
     ]
-    return [*lines, *(f"source: {source}" for source in manner.sources)]
+    return [*lines, *(f"source: {source}" for source in settings.sources)]
 
 
 def _places(ranking: "Ranking") -> list[str]:
@@ -55,7 +56,7 @@ def _without(standing: "Standing") -> str:
 
 def _means(ranking: "Ranking") -> list[str]:
     lines: list[str] = []
-    for metric in ranking.manner.metrics:
+    for metric in ranking.settings.metrics:
         columns = [column for column in ranking.columns if column.metric == metric]
         rows = [
             (*(_mean(standing.means[column.name], len(ranking.cases)) for column in columns), standing.name)
@@ -105,7 +106,9 @@ def published_text(results: Sequence["PublishedResult"]) -> str:
 
 def ranking_json(ranking: "Ranking") -> Mapping[str, object]:
     """All of a ranking, for programs."""
-    return {**asdict(ranking), "p": ranking.p.tolist(), "adjusted": ranking.adjusted.tolist()}
+    names = {"settings": "manner"}  # as the file has called them since its first version
+    content = {names.get(name, name): value for name, value in asdict(ranking).items()}
+    return {**content, "p": ranking.p.tolist(), "adjusted": ranking.adjusted.tolist()}
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

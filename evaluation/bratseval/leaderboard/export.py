@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Final
 
 from bratseval.challenge import EDITIONS
+from bratseval.challenge.metrics import platform_names
 from bratseval.leaderboard.entries import Table, placed
 from bratseval.leaderboard.store import Entry, Leaderboard
 from bratseval.results.submission_scores import SubmissionScores
 from bratseval.results.summary import column
 from bratseval.results.tables import without_nan, write_csv, write_text
-from bratseval.scoring.case import platform_names
 from bratseval.scoring.result import ScoredCase
 
 CSV_HEAD: Final = ("table", "edition", "entry", "name", "scan_id", "state", "column", "value")
@@ -53,7 +53,7 @@ def named_values(case: ScoredCase, edition: str) -> Mapping[str, float]:
     rules = EDITIONS[edition]
     official = {
         column(name, region, rules): values[key]
-        for key, name in platform_names(edition).items()
+        for key, name in platform_names(rules).items()
         for region, values in sorted(case.regions.items())
     }
     corrected = {

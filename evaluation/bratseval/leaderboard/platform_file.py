@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from bratseval.challenge import EDITIONS, Edition
+from bratseval.challenge.metrics import platform_names
 from bratseval.errors import InputError
 from bratseval.files.strict_json import storable
 from bratseval.leaderboard.scores_file import MAX_CASES, MAX_NAME
 from bratseval.results.submission_scores import SubmissionScores
 from bratseval.results.summary import column
-from bratseval.scoring.case import platform_names
 from bratseval.scoring.result import ScoredCase
 
 MAX_BYTES: Final = 64 * 1024**2
@@ -59,7 +59,7 @@ def _keys(edition: Edition) -> Mapping[str, tuple[str, str]]:
     """Region and official name of each column that an edition has."""
     return {
         column(name, region, edition): (region, key)
-        for key, name in platform_names(edition.name).items()
+        for key, name in platform_names(edition).items()
         for region in edition.regions
     }
 
@@ -135,7 +135,7 @@ def _number(cell: str) -> float | None:
 
 
 def _case(name: str, values: Mapping[str, float], edition: Edition) -> ScoredCase:
-    keys, official = _keys(edition), platform_names(edition.name)
+    keys, official = _keys(edition), platform_names(edition)
     regions = {region: dict.fromkeys(official, math.nan) for region in edition.regions}
     for title, value in values.items():
         region, key = keys[title]

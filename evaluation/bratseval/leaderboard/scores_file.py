@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Final, get_args
 
 from bratseval.challenge import EDITIONS, Edition
+from bratseval.challenge.metrics import platform_names
 from bratseval.errors import InputError
 from bratseval.files.strict_json import Findings, read_findings
 from bratseval.results.score_files import Labelling
 from bratseval.results.submission_scores import EVALUATOR_PACKAGES, SubmissionScores
-from bratseval.scoring.case import platform_names
 from bratseval.scoring.result import CaseStatus, Lesion, Outcome, ScoredCase
 
 MAX_CASES: Final = 10_000  # the largest test set of BraTS has some 600
@@ -94,7 +94,7 @@ def _files(found: Findings) -> Mapping[str, str]:
 
 def _regions(found: Findings, rules: Edition) -> Mapping[str, Mapping[str, float]]:
     """The official values of each region, each of which must be there under its name."""
-    names = tuple(platform_names(rules.name))
+    names = tuple(platform_names(rules))
     regions = {}
     for region in _known(found, rules):
         values = found.table(region)

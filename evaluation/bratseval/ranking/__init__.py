@@ -1,17 +1,17 @@
 """Who is how good: ranks, ties, intervals and tests over the submissions of one table. Arrays and scores, no files."""
 
 from bratseval.ranking.comparison import CaseComparison, ColumnComparison, Comparison, compare
-from bratseval.ranking.standings import Manner, Mean, Ranking, Standing, manner_of, rank
+from bratseval.ranking.standings import Mean, Ranking, RankingSettings, Standing, rank, settings_of
 
 __all__ = [
     "CaseComparison",
     "ColumnComparison",
     "Comparison",
-    "Manner",
     "Mean",
     "Ranking",
+    "RankingSettings",
     "Standing",
     "compare",
-    "manner_of",
     "rank",
+    "settings_of",
 ]

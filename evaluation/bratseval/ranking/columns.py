@@ -2,22 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.challenge import Edition
-from bratseval.challenge.ranking import Missing
+from bratseval.challenge.metrics import (
+    Metric,
+    corrected_metrics,
+    metric_of_column,
+    official_metrics,
+    platform_names,
+)
+from bratseval.challenge.rules import Missing
 from bratseval.errors import InputError
 from bratseval.leaderboard import SubmissionScores
 from bratseval.results.summary import column
-from bratseval.scoring.case import platform_names
 from bratseval.scoring.result import ScoredCase
 
 Array = NDArray[np.float64]
-_LARGER_IS_BETTER: Final = ("dice", "dsc", "nsd", "f1", "sensitivity", "specificity")
-_SMALLER_IS_BETTER: Final = ("hausdorff95", "hd95")
 
 
 @dataclass(frozen=True)
@@ -71,33 +74,37 @@ def columns_of(metrics: Sequence[str], regions: Sequence[str], edition: Edition)
     twice = sorted({metric for metric in metrics if metrics.count(metric) > 1})
     if twice or not metrics:
         raise InputError(f"{', '.join(twice) or 'metrics'}: expected each metric once. Check --metrics.")
-    official = {name: key for key, name in platform_names(edition.name).items()}
+    official = {name: key for key, name in platform_names(edition).items()}
     return tuple(
         Column(
             name=column(metric, region, edition),
             metric=metric,
             region=region,
             key=official.get(metric, metric),
-            larger_is_better=larger_is_better(metric),
+            larger_is_better=larger_is_better(metric, edition),
         )
         for metric in metrics
         for region in regions
     )
 
 
-def larger_is_better(metric: str) -> bool:
+def larger_is_better(metric: str, edition: Edition) -> bool:
     """Whether larger values of a metric are better; False where smaller ones are.
 
     Raises:
-        InputError: neither is: a volume, a number of lesions, a deviation.
+        InputError: neither is: a volume, a number of lesions, a deviation; or the edition has no such metric.
     """
-    told = metric.lower()
-    if not told.endswith("_std"):
-        if any(word in told for word in _SMALLER_IS_BETTER):
-            return False
-        if any(word in told for word in _LARGER_IS_BETTER):
-            return True
-    raise InputError(f"{metric}: is nothing to rank by, expected Dice, NSD, HD95 or the like. Check --metrics.")
+    found = metric_of_column(metric, edition)
+    if found is None or found.larger_is_better is None:
+        columns = ", ".join(metric.column for metric in _metrics(edition) if metric.larger_is_better is not None)
+        raise InputError(
+            f"{metric}: is nothing to rank by in {edition.name}, expected some of {columns}. Check --metrics."
+        )
+    return found.larger_is_better
+
+
+def _metrics(edition: Edition) -> tuple[Metric, ...]:
+    return (*official_metrics(edition), *corrected_metrics(edition))
 
 
 def values_of(

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.challenge import Edition
-from bratseval.challenge.ranking import Missing
+from bratseval.challenge.rules import Missing
 from bratseval.leaderboard import SubmissionScores
 from bratseval.ranking.columns import Column, columns_of, values_of
 from bratseval.ranking.schemes import case_ranks

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from bratseval.challenge.ranking import Scheme, Ties
+from bratseval.challenge.rules import Scheme, Ties
 
 Array = NDArray[np.float64]
 _EQUAL: Final = 10  # decimals up to which two means are one: sums of thirds differ in the last bit

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.challenge import Edition
-from bratseval.challenge.ranking import PERMUTATIONS, RANKING, Missing, Scheme, Ties
+from bratseval.challenge.ranking import PERMUTATIONS
+from bratseval.challenge.rules import Missing, Scheme, Ties
+from bratseval.errors import InputError
 from bratseval.leaderboard import SubmissionScores
 from bratseval.ranking.columns import Column, Values, columns_of, values_of
 from bratseval.ranking.resampling import SAMPLES, bootstrap_weights, interval, without_each
@@ -20,7 +22,7 @@ SEED: Final = 0
 
 
 @dataclass(frozen=True)
-class Manner:
+class RankingSettings:
     """How a ranking is made: all that decides about it, so that whoever reads it can make it again.
 
     Attributes:
@@ -90,7 +92,7 @@ class Ranking:
     """
 
     edition: str
-    manner: Manner
+    settings: RankingSettings
     columns: tuple[Column, ...]
     cases: tuple[str, ...]
     missing: int
@@ -100,13 +102,22 @@ class Ranking:
     adjusted: Array
 
 
-def manner_of(edition: str) -> Manner:
-    """How an edition ranks."""
-    rules = RANKING[edition]
-    return Manner(rules.metrics, rules.scheme, rules.missing, sources=rules.sources)
+def settings_of(edition: Edition) -> RankingSettings:
+    """How the organisers of an edition rank.
+
+    Raises:
+        InputError: nobody has stated it.
+    """
+    rules = edition.ranking
+    if rules is None:
+        raise InputError(
+            f"{edition.name}: no organiser has stated how it ranks, so there is nothing to follow. "
+            "Choose an edition that ranks, or name --metrics, --scheme and --missing yourself."
+        )
+    return RankingSettings(rules.metrics, rules.scheme, rules.missing, sources=rules.sources)
 
 
-def rank(submissions: Mapping[str, SubmissionScores], edition: Edition, manner: Manner) -> Ranking:
+def rank(submissions: Mapping[str, SubmissionScores], edition: Edition, settings: RankingSettings) -> Ranking:
     """Rank the submissions of one table.
 
     Args:
@@ -119,18 +130,18 @@ def rank(submissions: Mapping[str, SubmissionScores], edition: Edition, manner: 
     names = tuple(submissions)
     first = submissions[names[0]]
     cases = tuple(sorted(case.case for case in first.cases))
-    columns = columns_of(manner.metrics, first.regions, edition)
-    values = values_of(tuple(submissions.values()), columns, edition, manner.missing)
-    by_case = case_ranks(values.for_ranks, manner.ties)
-    placed = _Placed(values, manner, len(cases))
+    columns = columns_of(settings.metrics, first.regions, edition)
+    values = values_of(tuple(submissions.values()), columns, edition, settings.missing)
+    by_case = case_ranks(values.for_ranks, settings.ties)
+    placed = _Placed(values, settings, len(cases))
     order = np.lexsort((np.arange(len(names)), placed.places))
-    p = pairwise_p(by_case[order], manner.permutations, manner.seed)
+    p = pairwise_p(by_case[order], settings.permutations, settings.seed)
     adjusted = holm(p)
-    tier = tiers(adjusted, manner.alpha)
+    tier = tiers(adjusted, settings.alpha)
     means = _means(values, columns, placed.weights)
     return Ranking(
         edition=edition.name,
-        manner=manner,
+        settings=settings,
         columns=columns,
         cases=cases,
         missing=int(values.missing.sum()),
@@ -147,12 +158,12 @@ def rank(submissions: Mapping[str, SubmissionScores], edition: Edition, manner: 
 class _Placed:
     """Scores and places of all cases, of the bootstrap's samples, and without each case."""
 
-    def __init__(self, values: Values, manner: Manner, cases: int) -> None:
+    def __init__(self, values: Values, settings: RankingSettings, cases: int) -> None:
         def scored(weights: Array) -> Array:
-            told = values.for_ranks if manner.scheme == "case-ranks" else values.for_means
-            return scores(told, weights, manner.scheme, manner.ties)
+            told = values.for_ranks if settings.scheme == "case-ranks" else values.for_means
+            return scores(told, weights, settings.scheme, settings.ties)
 
-        self.weights = bootstrap_weights(cases, manner.samples, manner.seed)
+        self.weights = bootstrap_weights(cases, settings.samples, settings.seed)
         whole = scored(np.ones((1, cases)))
         resampled = scored(self.weights)
         self.scores = whole[0]

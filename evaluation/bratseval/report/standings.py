@@ -62,13 +62,13 @@ def standings_of(ranking: Ranking, published: Sequence[PublishedResult] = ()) ->
         published: results to show below the submissions, without a place: they are of
             other cases, or nobody knows of which. Those without a value of any column are left out.
     """
-    manner = ranking.manner
+    settings = ranking.settings
     notes = [
-        f"Ranked by {', '.join(manner.metrics)} in every region: {manner.scheme}, ties {manner.ties}, missing values "
-        f"{manner.missing}. In brackets the 95 % intervals of a bootstrap over cases ({manner.samples} samples, "
-        f"seed {manner.seed}).",
+        f"Ranked by {', '.join(settings.metrics)} in every region: {settings.scheme}, ties {settings.ties}, "
+        f"missing values {settings.missing}. In brackets the 95 % intervals of a bootstrap over cases "
+        f"({settings.samples} samples, seed {settings.seed}).",
     ]
-    notes += [f"Source: {source}" for source in manner.sources]
+    notes += [f"Source: {source}" for source in settings.sources]
     heads = ["Place", "Submission", "Score", "Tier", "Without one case", "Failed"]
     heads += [column.name.replace("_", " ") for column in ranking.columns]
     rows = [
@@ -101,15 +101,15 @@ def _published(result: PublishedResult, columns: Sequence[Column]) -> StandingRo
 
 
 def _matrix(ranking: Ranking) -> Matrix:
-    manner = ranking.manner
+    settings = ranking.settings
     names = [standing.name for standing in ranking.standings]
     rows = [
         MatrixRow(names[i], [_cell(ranking, i, j) if j > i else MatrixCell("", False) for j in range(1, len(names))])
         for i in range(len(names) - 1)
     ]
     note = (
-        f"p that a row is better than a column by chance: paired permutations ({manner.permutations}, seed "
-        f"{manner.seed}), after Holm's correction, as tested in brackets; shaded below {manner.alpha:g}."
+        f"p that a row is better than a column by chance: paired permutations ({settings.permutations}, seed "
+        f"{settings.seed}), after Holm's correction, as tested in brackets; shaded below {settings.alpha:g}."
     )
     return Matrix(names, rows, note)
 
@@ -118,7 +118,7 @@ def _cell(ranking: Ranking, row: int, column: int) -> MatrixCell:
     adjusted, p = float(ranking.adjusted[row, column]), float(ranking.p[row, column])
     if math.isnan(p):
         return MatrixCell(number(p), significant=False)
-    return MatrixCell(f"{adjusted:.2g} ({p:.2g})", significant=adjusted < ranking.manner.alpha)
+    return MatrixCell(f"{adjusted:.2g} ({p:.2g})", significant=adjusted < ranking.settings.alpha)
 
 
 def _mean(column: Column, mean: Mean) -> str:

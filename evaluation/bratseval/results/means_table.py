@@ -1,9 +1,9 @@
 """The means of a submission as text: a line for each value, a column for each region."""
 
 from bratseval.challenge import edition
+from bratseval.challenge.metrics import platform_names
 from bratseval.results.submission_scores import SubmissionScores
 from bratseval.results.summary import column, columns, summary
-from bratseval.scoring.case import platform_names
 
 
 def means_table(scores: SubmissionScores) -> str:
@@ -12,7 +12,7 @@ def means_table(scores: SubmissionScores) -> str:
     regions = scores.regions
     shown = rules.with_regions(regions)
     means = dict(zip(columns(scores.cases, shown), summary(scores.cases, shown)["mean"], strict=True))
-    names = tuple(platform_names(rules.name).values())
+    names = tuple(platform_names(rules).values())
     width = max(map(len, names))
     lines = [f"{rules.title} ({rules.name}): {_number_of_cases(scores)}"]
     lines.append(" " * width + "".join(f"{region:>12}" for region in regions))

@@ -34,7 +34,7 @@ def read_parameters(path: Path) -> Edition:
     challenge = values.get("challenge", "").removeprefix("BraTS-").lower()
     named = values.get("edition", "")
     if challenge and not named:
-        years = [name for name in EDITIONS if name.startswith(f"{challenge}-")]
+        years = [entry.name for entry in EDITIONS.values() if entry.challenge == challenge]
         raise InputError(
             f"{path}: names a challenge and no year, expected `edition:` with one of {', '.join(years or EDITIONS)}. "
             "Add the line."
@@ -45,7 +45,7 @@ def read_parameters(path: Path) -> Edition:
         rules = edition(named)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    if challenge and not rules.name.startswith(f"{challenge}-"):
+    if challenge and rules.challenge != challenge:
         raise InputError(f"{path}: names the challenge {values['challenge']} and the edition {rules.name}. Keep one.")
     return rules
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.challenge import Edition
-from bratseval.scoring.case import platform_names
+from bratseval.challenge.metrics import platform_names
 from bratseval.scoring.result import ScoredCase
 
 # Rows below the platform's tables; quartiles are linear, the deviation is that of a sample (pandas' describe).
@@ -24,7 +24,7 @@ def column(name: str, region: str, edition: Edition) -> str:
 
 def columns(cases: Sequence[ScoredCase], edition: Edition) -> tuple[str, ...]:
     """The names of a case's numbers: the platform's columns (each value for ET, TC, WT), then the corrected ones."""
-    official = platform_names(edition.name).values()
+    official = platform_names(edition).values()
     names = (*official, *_corrected(cases))
     return tuple(column(name, region, edition) for name in names for region in sorted(edition.regions))
 
@@ -35,7 +35,7 @@ def values(cases: Sequence[ScoredCase], edition: Edition) -> NDArray[np.float64]
     corrected = _corrected(cases)
     rows = []
     for case in cases:
-        row = [case.regions[region][key] for key in platform_names(edition.name) for region in regions]
+        row = [case.regions[region][key] for key in platform_names(edition) for region in regions]
         row += [case.corrected.get(region, {}).get(key, math.nan) for key in corrected for region in regions]
         rows.append(row)
     return np.array(rows, dtype=np.float64).reshape(len(cases), len(columns(cases, edition)))
@@ -53,7 +53,7 @@ def summary(cases: Sequence[ScoredCase], edition: Edition) -> Mapping[str, tuple
     described = [_described(column) for column in table.T]
     rows = {name: tuple(row) for name, row in zip(SUMMARY_ROWS, zip(*described, strict=True), strict=True)}
     if edition.family == "instances-2026":
-        rows |= _official(table, cases, len(platform_names(edition.name)) * len(edition.regions))
+        rows |= _official(table, cases, len(platform_names(edition)) * len(edition.regions))
     return rows
 
 

@@ -7,16 +7,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseval.challenge import EDITIONS, Edition, Family
+from bratseval.challenge import Edition, Family
+from bratseval.challenge.metrics import METRICS
 from bratseval.metrics.mesh_surface import Spacing
 from bratseval.scoring.result import ScoredCase
 
 
 class _Rules(Protocol):
     """What a family's module offers."""
-
-    def platform_names(self, edition: Edition) -> Mapping[str, str]:
-        """The platform's column name of each official value of an edition, in the order of its tables."""
 
     def score(
         self,
@@ -26,9 +24,6 @@ class _Rules(Protocol):
         edition: Edition,
     ) -> ScoredCase:
         """What `score_case` says, without its checks."""
-
-    def worst(self, values: Mapping[str, float], penalty_mm: float) -> Mapping[str, float]:
-        """The worst of each value, official or corrected; numbers of lesions and volumes stay."""
 
 
 def _rules(family: Family) -> _Rules:
@@ -43,16 +38,6 @@ def _rules(family: Family) -> _Rules:
     from bratseval.scoring import rules_2026 as panoptic
 
     return panoptic
-
-
-def platform_names(edition: str) -> Mapping[str, str]:
-    """The platform's column name of each official value of an edition, in the order of its tables.
-
-    Raises:
-        KeyError: there is no edition of that name.
-    """
-    rules = EDITIONS[edition]
-    return _rules(rules.family).platform_names(rules)
 
 
 def score_case(
@@ -95,9 +80,15 @@ def worst_score(reference: NDArray[np.generic], spacing_mm: Spacing, edition: Ed
     in those that the reference leaves empty; every lesion is missed.
     """
     missed = score_case(np.zeros(reference.shape, np.uint8), reference, spacing_mm, edition)
-    penalty, worst = edition.penalty_for(reference.shape), _rules(edition.family).worst
+    penalty = edition.penalty_for(reference.shape)
     regions, corrected = (
-        {name: worst(values, penalty) for name, values in by_region.items()}
+        {name: _worst_values(values, penalty) for name, values in by_region.items()}
         for by_region in (missed.regions, missed.corrected)
     )
     return replace(missed, regions=regions, corrected=corrected, evaluator={})
+
+
+def _worst_values(values: Mapping[str, float], penalty_mm: float) -> Mapping[str, float]:
+    """The worst of each value, as the catalogue of metrics has it; counts of lesion-wise editions and volumes stay."""
+    worst = {"zero": 0.0, "penalty": penalty_mm}
+    return {key: worst.get(METRICS[key].worst, value) for key, value in values.items()}

@@ -1,11 +1,10 @@
 """Lesion by lesion: what both lesion-wise families make of matched parts, from rows to values."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
 
-from bratseval.challenge import Edition
 from bratseval.metrics.components import Parts
 from bratseval.metrics.mesh_surface import Spacing
 from bratseval.metrics.overlap import Counts, dice
@@ -25,32 +24,6 @@ VOLUME: Final = "GT_Complete_Volume"
 LESION_DICE: Final = "LesionWise_Score_Dice"
 LESION_HD95: Final = "LesionWise_Score_HD95"
 LESION_NSD: Final = "LesionWise_Score_NSD @ {}"
-
-# The same values under the names of the platform's result files (all_scores.csv, all_full_scores.csv), in their order.
-PLATFORM_NAMES: Final[Mapping[str, str]] = {
-    LESION_DICE: "LesionWise_Dice",
-    LESION_NSD.format(0.5): "LesionWise_NSD_0.5",
-    LESION_NSD.format(1.0): "LesionWise_NSD_1.0",
-    LESION_HD95: "LesionWise_Hausdorff95",
-    TP: "Num_TP",
-    FP: "Num_FP",
-    FN: "Num_FN",
-    DICE: "Dice",
-    NSD.format(0.5): "NSD_0.5",
-    NSD.format(1.0): "NSD_1.0",
-    HD95: "Hausdorff95",
-    SENSITIVITY: "Sensitivity",
-    SPECIFICITY: "Specificity",
-    VOLUME: "GT_Complete_Volume",
-}
-
-# What a missing prediction does not make worse.
-_KEPT: Final = (TP, FP, FN, VOLUME)
-
-
-def platform_names(edition: Edition) -> Mapping[str, str]:
-    """PLATFORM_NAMES without NSD where an edition has none."""
-    return {key: name for key, name in PLATFORM_NAMES.items() if "NSD" not in key or edition.nsd_tolerances_mm}
 
 
 def volume_mm3(voxels: int, spacing_mm: Spacing) -> float:
@@ -116,11 +89,4 @@ def lesion_values(rows: list[Lesion], tolerances_mm: tuple[float, ...], penalty_
             LESION_NSD.format(mm): mean(measure, 0.0, 1.0)
             for mm, measure in zip(tolerances_mm, nsd[: len(tolerances_mm)], strict=True)
         },
-    }
-
-
-def worst(values: Mapping[str, float], penalty_mm: float) -> Mapping[str, float]:
-    """The worst of each value, official or corrected: the penalty for HD95, else 0; numbers and volumes stay."""
-    return {
-        name: value if name in _KEPT else penalty_mm if name.endswith("HD95") else 0.0 for name, value in values.items()
     }

@@ -19,15 +19,11 @@ from bratseval.scoring.lesionwise import (
     SPECIFICITY,
     VOLUME,
     lesion_values,
-    platform_names,
     rows_of,
     volume_mm3,
-    worst,
 )
 from bratseval.scoring.region_pair import Compared, Outline, Side, compare
 from bratseval.scoring.result import Lesion, ScoredCase
-
-__all__ = ["platform_names", "score", "worst"]
 
 
 def score(

@@ -29,16 +29,12 @@ from bratseval.scoring.lesionwise import (
     SPECIFICITY,
     VOLUME,
     lesion_values,
-    platform_names,
     rows_of,
     volume_mm3,
-    worst,
 )
 from bratseval.scoring.merge_2024 import merge
 from bratseval.scoring.region_pair import Compared, Outline, compare, counts_of, hd95_mm, nsd_of
 from bratseval.scoring.result import Lesion, ScoredCase
-
-__all__ = ["platform_names", "score", "worst"]
 
 # Of the whole region as predicted, without lesion numbers and without the filter: what the Legacy values mean to be.
 WHOLE_DICE: Final = "Whole_Dice"

@@ -38,13 +38,9 @@ SMALL_TP: Final = "small_instance_tp"
 SMALL_FN: Final = "small_instance_fn"
 SMALL_FP: Final = "small_instance_fp"
 SMALL_F1: Final = "small_instance_f1"
-_SEG: Final = (TP, FP, FN, F1, DICE, NSD, HD95)
 _LESION: Final = tuple(name for pair in zip(LESION_MEANS, LESION_STDS, strict=True) for name in pair)
-_METS: Final = (LARGE_TP, LARGE_FP, LARGE_FN, LARGE_F1, *_LESION, SMALL_TP, SMALL_FN, SMALL_FP, SMALL_F1)
-# The platform publishes the same names (brats-infra score.py takes them from the CSV).
-PLATFORM_NAMES: Final[Mapping[str, str]] = {name: name for name in (*_SEG, *_METS)}
 
-# Right values under names of their own. The official whole masks are measured in voxels, and not at all
+# Corrected values under names of their own. The official whole masks are measured in voxels, and not at all
 # without a match; the official lesions have the voxel edges of x and z exchanged.
 HD95_MM: Final = "global_hd95_mm"
 NSD_1MM: Final = "global_nsd_1mm"
@@ -60,11 +56,6 @@ class RegionScore:
     corrected: Mapping[str, float]
     evaluator: Mapping[str, float]
     lesions: tuple[Lesion, ...]
-
-
-def platform_names(edition: Edition) -> Mapping[str, str]:
-    """The platform's column names of the values that an edition of this family has."""
-    return {name: PLATFORM_NAMES[name] for name in _names(_rules(edition))}
 
 
 def score(
@@ -93,28 +84,10 @@ def score(
     )
 
 
-def worst(values: Mapping[str, float], penalty_mm: float) -> Mapping[str, float]:
-    """Values of a region of a case without a prediction: the penalty wherever a name holds "hd95", else 0.
-
-    So it is officially (0.0.8): missed lesions are 0 as well, and deviations of HD95 the penalty.
-    """
-    return {name: penalty_mm if "hd95" in name else 0.0 for name in values}
-
-
 def _rules(edition: Edition) -> InstanceRules:
     if edition.instances is None:
         raise ValueError(f"{edition.name}: is of family {edition.family}, expected instances-2026")
     return edition.instances
-
-
-def _names(rules: InstanceRules) -> tuple[str, ...]:
-    # in the order of the platform's CSV; what `mets` does not write stands last
-    return _SEG if rules.vol_threshold_mm3 is None else (*_SEG[:4], *_METS, *_SEG[4:])
-
-
-def _corrected_names(rules: InstanceRules) -> tuple[str, ...]:
-    whole = (HD95_MM, NSD_1MM)
-    return whole if rules.vol_threshold_mm3 is None else (*whole, LESION_HD95_XYZ, LESION_NSD_XYZ)
 
 
 def _cut(labels: NDArray[np.generic]) -> NDArray[np.uint8]:

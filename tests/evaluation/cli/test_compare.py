@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from bratseval.challenge import edition
+from bratseval.challenge.metrics import platform_names
 from bratseval.cli import main
 from bratseval.leaderboard import Leaderboard, SubmissionScores
 from bratseval.ranking import compare
-from bratseval.scoring.case import platform_names
 from bratseval.scoring.result import CaseStatus, ScoredCase
 from factories.scores import VERSIONS, scores_file
 
@@ -23,7 +23,7 @@ def submission(*cases: tuple[float, float], name: str = "ssa-2023") -> Submissio
     """A case for each pair of Dice and HD95, the same in all regions."""
     made = []
     for number, (dice, hd95) in enumerate(cases):
-        values = dict.fromkeys(platform_names(name), dice) | {"LesionWise_Score_HD95": hd95}
+        values = dict.fromkeys(platform_names(edition(name)), dice) | {"LesionWise_Score_HD95": hd95}
         made.append(ScoredCase(f"case-{number}", regions=dict.fromkeys(edition(name).regions, values)))
     return SubmissionScores(name, "edition", VERSIONS, tuple(made))
 

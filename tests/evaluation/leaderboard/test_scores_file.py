@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from bratseval.challenge import EDITIONS, edition
+from bratseval.challenge.metrics import platform_names
 from bratseval.errors import InputError
 from bratseval.files import strict_json as findings
 from bratseval.leaderboard import Leaderboard, read_platform_file, read_scores, table_of
 from bratseval.leaderboard.published import published_beside, published_results
 from bratseval.results.parallel import score_pairs
 from bratseval.results.tables import write_tables
-from bratseval.scoring.case import platform_names
 from factories.scores import scores_file, submission_of
 from factories.submissions import CUBE, OTHER, pairs_of, write_prediction, write_reference
 
@@ -46,7 +46,7 @@ def test_what_bratseval_score_writes_is_read_whole(tmp_path: Path, name: str) ->
         assert repr(dict(ours.regions)) == repr({r: dict(theirs.regions[r]) for r in EDITIONS[name].regions}) or all(
             np.array_equal(ours.regions[r][k], theirs.regions[r][k], equal_nan=True)
             for r in EDITIONS[name].regions
-            for k in platform_names(name)
+            for k in platform_names(EDITIONS[name])
         )
         assert repr(list(ours.lesions)) == repr(list(theirs.lesions))
         assert ours.reference.endswith(f"{ours.case}-seg.nii.gz")
@@ -300,7 +300,7 @@ def test_every_published_result_names_a_known_edition_column_and_source() -> Non
         rules = EDITIONS[result.edition]
         assert result.source
         assert result.case_set
-        assert set(result.values) <= set(platform_names(result.edition).values()), result.team
+        assert set(result.values) <= set(platform_names(EDITIONS[result.edition]).values()), result.team
         for metric, by_region in result.values.items():
             assert set(by_region) <= {*rules.regions, "mean"}
             small = "hd95" in metric.lower() or "hausdorff" in metric.lower()

@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 
 from bratseval.challenge import EDITIONS, edition
-from bratseval.challenge.ranking import RANKING, SCHEMES, TIES, Missing, Scheme, Ties
+from bratseval.challenge.metrics import platform_names
+from bratseval.challenge.ranking import RANKING
+from bratseval.challenge.rules import SCHEMES, TIES, Missing, Scheme, Ties
 from bratseval.errors import InputError
 from bratseval.leaderboard import SubmissionScores
-from bratseval.ranking import Manner, manner_of, rank
+from bratseval.ranking import RankingSettings, rank, settings_of
 from bratseval.ranking.columns import columns_of, larger_is_better
 from bratseval.ranking.resampling import bootstrap_weights, interval, without_each
 from bratseval.ranking.schemes import case_ranks, places, ranks, scores
-from bratseval.scoring.case import platform_names, score_case
+from bratseval.scoring.case import score_case
 from bratseval.scoring.result import CaseStatus, ScoredCase
 from factories.boxes import labels_of
 from factories.scores import VERSIONS
@@ -129,7 +131,7 @@ def submission(
     rules, cases = edition(name), []
     for n, dice in enumerate(dices):
         values = {}
-        for key, column in platform_names(name).items():
+        for key, column in platform_names(edition(name)).items():
             distance = "hd95" in column.lower() or "hausdorff" in column.lower()
             values[key] = (hd95 or {}).get(n, 10 - 10 * dice) if distance else dice
         state = "failed" if n in failed else "scored"
@@ -140,20 +142,27 @@ def submission(
 QUICK = {"permutations": 500, "samples": 200}
 
 
-def manner(scheme: Scheme = "case-ranks", missing: Missing = "worst", ties: Ties = "average") -> Manner:
-    return Manner(("LesionWise_Dice", "LesionWise_Hausdorff95"), scheme, missing, ties, **QUICK)
+def settings(scheme: Scheme = "case-ranks", missing: Missing = "worst", ties: Ties = "average") -> RankingSettings:
+    return RankingSettings(("LesionWise_Dice", "LesionWise_Hausdorff95"), scheme, missing, ties, **QUICK)
 
 
-@pytest.mark.parametrize("name", list(EDITIONS))
+@pytest.mark.parametrize("name", ["met-2025-lesionwise", "gli-2026", "men-2026", "men-rt-2026"])
+def test_an_edition_without_a_stated_ranking_is_refused(name: str) -> None:
+    assert edition(name).ranking is None
+    with pytest.raises(InputError, match=f"{name}: no organiser has stated how it ranks"):
+        settings_of(edition(name))
+
+
+@pytest.mark.parametrize("name", list(RANKING))
 def test_every_edition_ranks_by_columns_that_it_has_and_says_why(name: str) -> None:
     rules, regions = RANKING[name], tuple(EDITIONS[name].regions)
-    ranked = rank({"A/1": made_with(name, rules.metrics)}, edition(name), replace(manner_of(name), **QUICK))
+    ranked = rank({"A/1": made_with(name, rules.metrics)}, edition(name), replace(settings_of(edition(name)), **QUICK))
     assert len(ranked.columns) == len(rules.metrics) * len(regions)
     cube = labels_of((12, 12, 12), (2, 8, 2, 8, 2, 8, 1), (4, 6, 4, 6, 4, 6, min(3, len(edition(name).labels))))
     scored = score_case(cube, cube, (1, 1, 1), edition(name))
     for metric in rules.metrics:
         own = all(metric in values for values in scored.corrected.values()) and bool(scored.corrected)
-        assert metric in platform_names(name).values() or own, metric
+        assert metric in platform_names(edition(name)).values() or own, metric
     assert rules.sources
 
 
@@ -173,20 +182,20 @@ def test_the_rules_of_some_editions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("metric", "larger"),
+    ("name", "metric", "larger"),
     [
-        ("LesionWise_Dice", True),
-        ("LesionWise_NSD_0.5", True),
-        ("global_dsc", True),
-        ("small_instance_f1", True),
-        ("Whole_Sensitivity", True),
-        ("LesionWise_Hausdorff95", False),
-        ("global_hd95_mm", False),
-        ("Whole_HD95", False),
+        ("ssa-2023", "LesionWise_Dice", True),
+        ("ssa-2025", "LesionWise_NSD_0.5", True),
+        ("goat-2026", "global_dsc", True),
+        ("met-2026", "small_instance_f1", True),
+        ("ssa-2024", "Whole_Sensitivity", True),
+        ("ssa-2024", "LesionWise_Hausdorff95", False),
+        ("goat-2026", "global_hd95_mm", False),
+        ("ssa-2025", "Whole_HD95", False),
     ],
 )
-def test_which_way_a_metric_is_good(metric: str, larger: bool) -> None:
-    assert larger_is_better(metric) == larger
+def test_which_way_a_metric_is_good(name: str, metric: str, larger: bool) -> None:
+    assert larger_is_better(metric, edition(name)) == larger
 
 
 @pytest.mark.parametrize("metric", ["GT_Complete_Volume", "Num_FP", "Num_TP", "lesionwise_dsc_std", "nonsense"])
@@ -197,9 +206,9 @@ def test_what_is_good_in_no_direction_is_not_ranked_by(metric: str) -> None:
 
 def test_a_metric_that_no_entry_has_is_refused_and_one_named_twice_too() -> None:
     with pytest.raises(InputError, match="Whole_Dice: no entry has it"):
-        rank({"A/1": submission([0.5])}, edition("ssa-2023"), replace(manner(), metrics=("Whole_Dice",)))
+        rank({"A/1": submission([0.5], "ssa-2024")}, edition("ssa-2024"), replace(settings(), metrics=("Whole_Dice",)))
     with pytest.raises(InputError, match="LesionWise_Dice: expected each metric once"):
-        rank({"A/1": submission([0.5])}, edition("ssa-2023"), replace(manner(), metrics=("LesionWise_Dice",) * 2))
+        rank({"A/1": submission([0.5])}, edition("ssa-2023"), replace(settings(), metrics=("LesionWise_Dice",) * 2))
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -214,7 +223,7 @@ def test_a_submission_without_any_value_ranks_last(scheme: Scheme, missing: Miss
     ranked = rank(
         {"nothing/1": nothing, "good/1": submission([0.9] * 4), "zero/1": zero},
         edition("ssa-2023"),
-        manner(scheme, missing, ties),
+        settings(scheme, missing, ties),
     )
     assert [(standing.name, standing.place) for standing in ranked.standings] == [
         ("good/1", 1),
@@ -229,13 +238,13 @@ def test_a_submission_without_any_value_ranks_last(scheme: Scheme, missing: Miss
 def test_worst_is_zero_and_the_penalty_and_left_out_is_no_penalty() -> None:
     half = submission([0.8, math.nan])
     whole = submission([0.7, 0.7])
-    by_worst = rank({"half/1": half, "whole/1": whole}, edition("ssa-2023"), manner("mean-ranks", "worst"))
+    by_worst = rank({"half/1": half, "whole/1": whole}, edition("ssa-2023"), settings("mean-ranks", "worst"))
     means = {standing.name: standing.means for standing in by_worst.standings}
     assert means["half/1"]["LesionWise_Dice_ET"].mean == pytest.approx(0.8 / 2)
     assert means["half/1"]["LesionWise_Hausdorff95_ET"].mean == pytest.approx((2 + 374) / 2)
     assert [standing.name for standing in by_worst.standings] == ["whole/1", "half/1"]
     assert by_worst.missing == 6
-    left_out = rank({"half/1": half, "whole/1": whole}, edition("ssa-2023"), manner("mean-ranks", "left-out"))
+    left_out = rank({"half/1": half, "whole/1": whole}, edition("ssa-2023"), settings("mean-ranks", "left-out"))
     told = left_out.standings[0]
     assert (told.name, told.means["LesionWise_Dice_ET"].mean, told.means["LesionWise_Dice_ET"].n) == ("half/1", 0.8, 1)
 
@@ -244,7 +253,7 @@ def test_left_out_takes_cases_out_whose_prediction_could_not_be_used() -> None:
     # MET 2026: no penalty where an algorithm fails; the evaluator has stored the worst values
     failing = submission([0.8, 0.0], failed=[1], hd95={1: 374.0})
     ranked = rank(
-        {"fails/1": failing, "whole/1": submission([0.7, 0.7])}, edition("ssa-2023"), manner("rank-sum", "left-out")
+        {"fails/1": failing, "whole/1": submission([0.7, 0.7])}, edition("ssa-2023"), settings("rank-sum", "left-out")
     )
     assert [(standing.name, standing.failed) for standing in ranked.standings] == [("fails/1", 1), ("whole/1", 0)]
 
@@ -252,7 +261,7 @@ def test_left_out_takes_cases_out_whose_prediction_could_not_be_used() -> None:
 def test_since_2026_what_is_undefined_is_best_by_case_and_left_out_of_means() -> None:
     # both empty: the platform has NaN. The other submission answered an empty region and has Dice 0.
     right, wrong = submission([math.nan, 0.5], "goat-2026"), submission([0.0, 0.5], "goat-2026")
-    dice = replace(manner("case-ranks"), metrics=("global_dsc",))
+    dice = replace(settings("case-ranks"), metrics=("global_dsc",))
     ranked = rank({"wrong/1": wrong, "right/1": right}, edition("goat-2026"), dice)
     # case 1: 1 and 2, case 2: 1.5 each
     assert [(standing.name, standing.score) for standing in ranked.standings] == [("right/1", 1.25), ("wrong/1", 1.75)]
@@ -262,12 +271,12 @@ def test_since_2026_what_is_undefined_is_best_by_case_and_left_out_of_means() ->
 
 
 def test_an_infinite_distance_counts_as_the_penalty() -> None:
-    ranked = rank({"A/1": submission([0.5, 0.5], hd95={0: math.inf})}, edition("ssa-2023"), manner())
+    ranked = rank({"A/1": submission([0.5, 0.5], hd95={0: math.inf})}, edition("ssa-2023"), settings())
     assert ranked.standings[0].means["LesionWise_Hausdorff95_WT"].mean == (374 + 5) / 2
 
 
 def test_one_submission_alone_is_first() -> None:
-    ranked = rank({"A/1": submission([0.5, 0.6])}, edition("ssa-2023"), manner())
+    ranked = rank({"A/1": submission([0.5, 0.6])}, edition("ssa-2023"), settings())
     (standing,) = ranked.standings
     assert (standing.place, standing.tier, standing.score) == (1, 1, 1.0)
     assert np.isnan(ranked.p).all()
@@ -298,7 +307,7 @@ def test_an_interval_of_equal_samples_is_a_point_and_of_none_nan() -> None:
 def test_a_place_that_hangs_on_one_case_says_on_which() -> None:
     # A wins cases 1 and 2, B wins cases 3 and 4, and case 5 gives it to A
     a, b = submission([0.9, 0.9, 0.5, 0.5, 0.9]), submission([0.5, 0.5, 0.9, 0.9, 0.5])
-    ranked = rank({"A/1": a, "B/1": b}, edition("ssa-2023"), manner())
+    ranked = rank({"A/1": a, "B/1": b}, edition("ssa-2023"), settings())
     first, second = ranked.standings
     assert (first.name, first.places_without) == ("A/1", (1, 1))
     # without one of A's three cases both have two: a tie, and B shares the first place
@@ -310,6 +319,6 @@ def test_a_place_that_hangs_on_one_case_says_on_which() -> None:
 
 def test_equal_seeds_rank_equally_to_the_last_bit() -> None:
     board = {"A/1": submission([0.9, 0.4, 0.7]), "B/1": submission([0.8, 0.6, 0.5])}
-    one, two = (rank(board, edition("ssa-2023"), manner()) for _ in range(2))
+    one, two = (rank(board, edition("ssa-2023"), settings()) for _ in range(2))
     assert one.standings == two.standings
     assert np.array_equal(one.p, two.p, equal_nan=True)

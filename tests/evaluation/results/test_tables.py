@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from bratseval.challenge import edition
+from bratseval.challenge.metrics import platform_names
 from bratseval.results.parallel import score_pairs
 from bratseval.results.summary import column, columns, summary
 from bratseval.results.tables import write_tables
-from bratseval.scoring.case import platform_names
 from bratseval.scoring.result import Lesion, ScoredCase
 from factories.scores import submission_of
 from factories.submissions import CUBE, OTHER, pairs_of, write, write_prediction, write_reference
@@ -28,7 +28,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 def made(name: str, dice: float, corrected: float | None = None) -> ScoredCase:
     """A case in which every official value is `dice`."""
-    regions = {region: dict.fromkeys(platform_names(SSA.name), dice) for region in SSA.regions}
+    regions = {region: dict.fromkeys(platform_names(SSA), dice) for region in SSA.regions}
     own = {} if corrected is None else {region: {"Sensitivity_corrected": corrected} for region in SSA.regions}
     return ScoredCase(name, regions=regions, corrected=own)
 

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from bratseval.challenge import Edition, InstanceRules, edition
+from bratseval.challenge.metrics import platform_names
 from bratseval.results.summary import columns, summary
-from bratseval.scoring.case import platform_names, score_case, worst_score
+from bratseval.scoring.case import score_case, worst_score
 from bratseval.scoring.result import CaseStatus, ScoredCase
 from bratseval.scoring.skipped_by_platform import refusal
 from factories.pairs import EDITION_OF, grid_of_side, recorded, spacing_of, volume_of
@@ -81,7 +82,7 @@ def test_every_official_number_below_the_tables(config: str) -> None:
                     assert equal(got, official[name]), f"{row} {name}: {got!r}, official {official[name]!r}"
                     checked += 1
     # three rows of all that the edition has; the four counts of all instances stand in both tables
-    assert checked == 3 * len(rules.regions) * (len(platform_names(rules.name)) + 4)
+    assert checked == 3 * len(rules.regions) * (len(platform_names(rules)) + 4)
 
 
 def ended(case: dict[str, Any], rules: Edition) -> ScoredCase:

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bratseval.challenge import edition
-from bratseval.scoring.case import platform_names, score_case, worst_score
+from bratseval.challenge.metrics import platform_names
+from bratseval.scoring.case import score_case, worst_score
 from bratseval.scoring.merge_2024 import joined_numbers
 from bratseval.scoring.result import ScoredCase
 from factories.boxes import labels_of
@@ -251,13 +252,13 @@ def test_editions_of_2024_have_no_nsd() -> None:
     score = score_case(EMPTY, labels_of(SHAPE, (*CUBE, 3)), MM, edition("ssa-2024"))
     assert not any("NSD" in name for name in (*score.regions["ET"], *score.corrected["ET"]))
     assert math.isnan(score.lesions[0].nsd_at_1_mm)
-    assert set(platform_names("ssa-2024")) == set(score.regions["ET"])
+    assert set(platform_names(edition("ssa-2024"))) == set(score.regions["ET"])
 
 
 def test_every_value_of_2025_has_a_platform_name() -> None:
     for name in ("gli-2025", "men-2025", "men-rt-2025"):
         score = score_case(EMPTY, EMPTY, MM, edition(name))
-        assert all(set(values) == set(platform_names(name)) for values in score.regions.values())
+        assert all(set(values) == set(platform_names(edition(name))) for values in score.regions.values())
 
 
 def test_two_empty_segmentations_are_a_perfect_answer() -> None:

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bratseval.challenge import EDITIONS, Edition, InstanceRules, edition
+from bratseval.challenge.metrics import METRICS, platform_names
+from bratseval.scoring import rules_2026
 from bratseval.scoring.case import score_case, worst_score
 from bratseval.scoring.match_2026 import measure
 from bratseval.scoring.result import ScoredCase
-from bratseval.scoring.rules_2026 import PLATFORM_NAMES, platform_names
 from factories.boxes import labels_of
 from reference.slow_2026 import score_2026
 
@@ -177,14 +178,14 @@ def test_every_value_of_an_edition_has_the_platforms_name() -> None:
     empty = labels_of(SHAPE)
     for name in EDITIONS_2026:
         for values in score(empty, empty, name).regions.values():
-            assert set(values) == set(platform_names(edition(name))) <= set(PLATFORM_NAMES)
+            assert set(values) == set(platform_names(edition(name))) <= set(METRICS)
     assert len(platform_names(edition("met-2026"))) == 21
     assert len(platform_names(edition("goat-2026"))) == 7
 
 
 def test_an_edition_of_another_family_is_refused() -> None:
     with pytest.raises(ValueError, match="gli-2023: is of family lesionwise-2023"):
-        platform_names(edition("gli-2023"))
+        rules_2026.score(labels_of(SHAPE), labels_of(SHAPE), MM, edition("gli-2023"))
 
 
 def test_fractions_are_cut_off_and_what_is_no_label_is_background() -> None:

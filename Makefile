@@ -1,5 +1,4 @@
-# make demo: set up, segment a case with the bundled weights, score it.   make test: lint, types, every test that is quick.
-# make test-all: the slow ones, browser and containers too, as CI runs them.
+# make demo: set up, segment a case with the bundled weights, score it.   make test: everything CI runs.
 # make campaign-demo: train, tune, pack and score tiny networks on phantoms, every stage of the method.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -19,7 +18,7 @@ TORCH_ARGS ?=
 DOCKER_BUILD ?= docker build
 BIN := $(VENV)/bin
 
-.PHONY: demo campaign-demo test test-all lint bench install clients lock clean
+.PHONY: demo campaign-demo test lint bench install clients lock clean
 
 demo: install
 	$(BIN)/bratseg demo -o "$(OUT)" $(if $(CASE),--case "$(CASE)")
@@ -28,13 +27,9 @@ demo: install
 campaign-demo: install
 	$(BIN)/bratseg campaign-demo -o campaign-demo
 
-# Two workers, one thread each: every test that is neither slow nor wants a browser or a container engine.
-test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --durations=10 -m "not (slow or browser or container)"
-
-# All tests. Where a container engine answers, the programs of other people's harnesses are needed too.
-test-all: test $(shell docker info >/dev/null 2>&1 && echo clients)
-	$(BIN)/python -m pytest --durations=10 -m "slow or browser or container" --docker-build "$(DOCKER_BUILD)"
+# where a container engine answers, the programs of other people's harnesses are needed too
+test: lint $(shell docker info >/dev/null 2>&1 && echo clients)
+	$(BIN)/python -m pytest --docker-build "$(DOCKER_BUILD)"
 
 lint: install
 	$(BIN)/ruff format --check .

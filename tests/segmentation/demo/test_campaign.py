@@ -10,8 +10,6 @@ from bratseg.demo.campaign_scores import Row
 from bratseg.demo.hospitals import FULL, SMALL
 from bratseg.weights.folder import read_weights
 
-pytestmark = pytest.mark.slow  # trains tiny networks through every stage, two minutes
-
 
 @pytest.fixture(scope="module")
 def said() -> list[str]:

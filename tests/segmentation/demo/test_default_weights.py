@@ -26,8 +26,6 @@ from bratseval.files.cases import find_cases
 from bratseval.files.nifti import read_labels, write_labels
 from bratseval.scoring.case import score_case
 
-pytestmark = pytest.mark.slow  # segments phantoms of BraTS size
-
 TINY = Settings(
     "nnunet", iterations=4, patch_size=(32, 32, 32), first_phantoms=2, phantoms=3, save_every=2, processes=1
 )

@@ -17,8 +17,6 @@ from bratseg.weights.folder import add_member, read_manifest
 from bratseval.challenge import EDITIONS
 from factories.members import Bright
 
-pytestmark = pytest.mark.slow  # fits thresholds on phantoms of BraTS size
-
 RULES = EDITIONS["ssa-2023"]
 
 

@@ -1,4 +1,5 @@
-# make demo: set up, segment a case with the bundled weights, score it.   make test: everything CI runs.
+# make demo: set up, segment a case with the bundled weights, score it.
+# make test: lint, types and every quick test, in minutes.   make test-all: slow, browser and container tests too.
 # make campaign-demo: train, tune, pack and score tiny networks on phantoms, every stage of the method.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -16,9 +17,11 @@ TORCH      ?= torch==2.13.0
 TORCH_ARGS ?=
 # What builds the images of the container tests
 DOCKER_BUILD ?= docker build
+# How many processes run the quick tests
+WORKERS ?= 2
 BIN := $(VENV)/bin
 
-.PHONY: demo campaign-demo test lint bench install clients lock clean
+.PHONY: demo campaign-demo test test-all lint bench install clients lock clean
 
 demo: install
 	$(BIN)/bratseg demo -o "$(OUT)" $(if $(CASE),--case "$(CASE)")
@@ -27,9 +30,14 @@ demo: install
 campaign-demo: install
 	$(BIN)/bratseg campaign-demo -o campaign-demo
 
-# where a container engine answers, the programs of other people's harnesses are needed too
-test: lint $(shell docker info >/dev/null 2>&1 && echo clients)
-	$(BIN)/python -m pytest --docker-build "$(DOCKER_BUILD)"
+# one thread each, so that the processes do not wait for one another; one process per file keeps its fixtures made once
+test: lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not browser and not container" \
+	    --numprocesses $(WORKERS) --dist loadfile --durations 10
+
+# after `make test`, what it left out; where a container engine answers, the programs of other harnesses are needed too
+test-all: test $(shell docker info >/dev/null 2>&1 && echo clients)
+	$(BIN)/python -m pytest -m "slow or browser or container" --durations 10 --docker-build "$(DOCKER_BUILD)"
 
 lint: install
 	$(BIN)/ruff format --check .

@@ -16,6 +16,8 @@ from factories.reports import CASES, HOSTILE, write_submissions
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+pytestmark = pytest.mark.browser
+
 # WebGL2 by the processor: no graphics card is needed
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
 LONGEST_MS = 120_000

@@ -312,16 +312,25 @@ def assert_equals_slow(case: Made, name: str) -> ScoredCase:
     return fast
 
 
+SETTINGS = settings(deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
-@settings(
-    max_examples=220, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
-)  # 2,200 volumes over the editions
+@settings(SETTINGS, max_examples=40)
 @given(case=made())
 def test_the_fast_rules_equal_the_slow_ones_to_the_last_bit(name: str, case: Made) -> None:
     assert_equals_slow(case, name)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.slow  # 2,200 volumes over the editions
+@pytest.mark.parametrize("name", EXAMPLES)
+@settings(SETTINGS, max_examples=220)
+@given(case=made())
+def test_fast_and_slow_rules_agree_on_2200_volumes(name: str, case: Made) -> None:
+    assert_equals_slow(case, name)
+
+
+@settings(SETTINGS, max_examples=40)
 @given(case=made(), name=st.sampled_from(sorted(EXAMPLES)))
 def test_memory_order_and_number_format_change_nothing(case: Made, name: str) -> None:
     plain = score_case(case.prediction, case.reference, case.spacing, edition(name))

@@ -206,7 +206,7 @@ def test_a_stopped_run_goes_on_with_resume_where_it_was(
         make_case(name)
     out = tmp_path / "out"
     line = ["infer", "-i", str(tmp_path / "cases"), "-o", str(out), "--report", str(tmp_path / "run.json"), "--resume"]
-    environment = {**os.environ, "PYTHONPATH": str(TESTS)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])}
     running = subprocess.Popen(
         [sys.executable, "-c", SLOW_RUN, *line], env=environment, stderr=subprocess.DEVNULL, start_new_session=True
     )

@@ -10,6 +10,8 @@ from bratseg.demo.campaign_scores import Row
 from bratseg.demo.hospitals import FULL, SMALL
 from bratseg.weights.folder import read_weights
 
+slow = pytest.mark.slow  # small networks are pretrained and fine-tuned
+
 
 @pytest.fixture(scope="module")
 def said() -> list[str]:
@@ -21,11 +23,13 @@ def outcome(tmp_path_factory: pytest.TempPathFactory, said: list[str]) -> Outcom
     return run_campaign_demo(tmp_path_factory.mktemp("demo"), SMALL, said.append)
 
 
+@slow
 def test_every_place_it_names_is_there(outcome: Outcome) -> None:
     for path in outcome.places.values():
         assert path.exists(), path
 
 
+@slow
 def test_all_models_are_scored_on_cases_they_never_saw(outcome: Outcome) -> None:
     assert [row.model for row in outcome.rows] == [
         "pretrained on GLI",
@@ -38,6 +42,7 @@ def test_all_models_are_scored_on_cases_they_never_saw(outcome: Outcome) -> None
         assert all(0 <= dice <= 1 for dice in row.dice.values())
 
 
+@slow
 def test_the_weights_hold_both_networks_with_all_folds(outcome: Outcome) -> None:
     weights = read_weights(outcome.places["weights"])
     assert {entry.path.name: len(entry.description.folds) for entry in weights.members} == {
@@ -46,6 +51,7 @@ def test_the_weights_hold_both_networks_with_all_folds(outcome: Outcome) -> None
     }
 
 
+@slow
 def test_the_test_cases_are_segmented_and_scored(outcome: Outcome) -> None:
     assert len(list(outcome.places["segmentations"].glob("*.nii.gz"))) == SMALL.tests
     (table_of_cases,) = outcome.places["scores"].glob("cases*.csv")
@@ -53,6 +59,7 @@ def test_the_test_cases_are_segmented_and_scored(outcome: Outcome) -> None:
         assert len({row["scan_id"] for row in csv.DictReader(file)}) == SMALL.tests
 
 
+@slow
 def test_started_again_it_trains_nothing_twice(outcome: Outcome, said: list[str]) -> None:
     root = outcome.places["cases"].parent
     before = {log: log.read_text("utf-8").count("== ") for log in root.glob("*/logs/*.log")}

@@ -53,7 +53,7 @@ def test_the_bundled_weights_verify_and_say_what_they_are() -> None:
     assert {file.licence for file in manifest.files} == {"Apache-2.0"}
 
 
-@pytest.mark.parametrize("seed", [700_001, 700_004])
+@pytest.mark.parametrize("seed", [700_001, pytest.param(700_004, marks=pytest.mark.slow)])  # full-size volumes
 def test_they_find_the_tumour_of_a_phantom_they_never_saw(seed: int, ensemble: Ensemble, tmp_path: Path) -> None:
     assert seed < FIRST_SEED  # trainings begin there
     write_phantom(tmp_path, "phantom", make_phantom(seed))
@@ -66,6 +66,7 @@ def test_they_find_the_tumour_of_a_phantom_they_never_saw(seed: int, ensemble: E
     assert score.regions["WT"]["LesionWise_Score_Dice"] >= 0.85
 
 
+@pytest.mark.slow  # a full-size volume
 def test_they_find_the_tumour_of_a_real_case(shared: Path, ensemble: Ensemble) -> None:
     (case,) = find_cases(shared / "data/real/BraTS-GLI-00001-000").cases
     reference = read_labels(shared / "data/segmentations/BraTS-GLI-00001-000/brats23-winner.nii.gz").voxels > 0
@@ -74,6 +75,7 @@ def test_they_find_the_tumour_of_a_real_case(shared: Path, ensemble: Ensemble) -
     assert dice >= 0.75
 
 
+@pytest.mark.slow  # two full-size volumes
 def test_a_case_stored_ras_and_its_lps_copy_get_the_same_tumour(
     shared: Path, ensemble: Ensemble, tmp_path: Path
 ) -> None:

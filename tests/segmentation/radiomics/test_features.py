@@ -274,6 +274,7 @@ def test_an_image_of_another_shape_is_a_defect() -> None:
         extract_features(labelled(CUBE), made_images((10, 10, 10)), (1.0, 1.0, 1.0), SANE)
 
 
+@pytest.mark.slow  # its program reads full-size volumes
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
 def test_features_of_a_real_case_are_those_of_pyradiomics_command_line(
     shared: Path, tmp_path: Path, preset: Preset

@@ -25,6 +25,8 @@ from bratseval.files.cases import find_cases
 from factories.campaign_text import TINY
 from factories.places import REFERENCE
 
+pytestmark = pytest.mark.slow  # a campaign is trained, killed twice and trained on
+
 SHAPE, SPACING = (33, 41, 31), (5.0, 5.0, 5.0)
 PATIENCE_S = 900  # of a loaded machine
 

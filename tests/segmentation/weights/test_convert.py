@@ -366,6 +366,7 @@ def test_a_torch_with_known_holes_is_not_used_to_open_checkpoints(
 # What upstream itself wrote
 
 
+@pytest.mark.slow  # nnU-Net plans, preprocesses and trains
 def test_a_checkpoint_of_upstreams_own_trainer_converts_and_predicts_the_same(tmp_path: Path) -> None:
     folders = {f"nnUNet_{what}": str(tmp_path / what) for what in ("raw", "preprocessed", "results")}
     environment = os.environ | folders | {"nnUNet_def_n_proc": "1", "nnUNet_compile": "f", "OMP_NUM_THREADS": "1"}

@@ -1,8 +1,6 @@
 """Features of many cases: on several processes, kept by content, so that nothing is measured twice."""
 
-import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -29,11 +27,13 @@ from bratseg.radiomics.features import (
 from bratseg.radiomics.projection import Numbers
 from bratseval.challenge import Modality
 from bratseval.errors import InputError
+from bratseval.files.atomic import write_json
 from bratseval.files.case_images import MAX_AFFINE_DIFFERENCE_MM, ORIENTATION, hash_case, read_case
 from bratseval.files.cases import Case
+from bratseval.files.csv_table import write_csv
 from bratseval.files.nifti import VoxelGrid, read_labels
 from bratseval.files.orientation import reorient, reoriented_affine
-from bratseval.results.tables import write_csv
+from bratseval.files.sha256 import sha256_of_file, sha256_of_json
 
 _FORMAT: Final = 1  # of a kept file; another arithmetic gets another number
 
@@ -179,7 +179,7 @@ def _check_grid(path: Path, found: VoxelGrid, expected: VoxelGrid) -> None:
 def _key(segmented: Segmented, preset: Preset) -> str:
     """The sha256 of all that a case's features depend on."""
     try:
-        labels = hashlib.sha256(segmented.labels.read_bytes()).hexdigest()
+        labels = sha256_of_file(segmented.labels)
     except OSError as error:
         raise InputError(f"{segmented.labels}: cannot be read ({error.strerror}). Check its permissions.") from None
     made_of = {
@@ -190,7 +190,7 @@ def _key(segmented: Segmented, preset: Preset) -> str:
         "images": dict(hash_case(segmented.case)),
         "labels": labels,
     }
-    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
+    return sha256_of_json(made_of)
 
 
 def _read_kept(path: Path) -> Mapping[str, float] | None:
@@ -206,9 +206,7 @@ def _read_kept(path: Path) -> Mapping[str, float] | None:
 
 
 def _keep(path: Path, features: Mapping[str, float]) -> None:
-    partial_path = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        partial_path.write_text(json.dumps(dict(features), indent=0) + "\n", encoding="utf-8")
-        partial_path.replace(path)
+        write_json(path, dict(features))
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}). Make room.") from None

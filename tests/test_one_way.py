@@ -1,4 +1,4 @@
-"""What has one place is done there alone: files put in place, digests."""
+"""What has one place is done there alone: files put in place, digests, process pools."""
 
 import ast
 from pathlib import Path
@@ -11,6 +11,8 @@ FILES = ROOT / "evaluation" / "bratseval" / "files"
 # what only one file may use, and which one
 ONE_PLACE = {
     "hashlib": FILES / "sha256.py",
+    "concurrent.futures": FILES.parent / "process_map.py",
+    "multiprocessing": FILES.parent / "process_map.py",
     "os.fsync": FILES / "atomic.py",
     "os.getpid": FILES / "atomic.py",
 }

@@ -2,13 +2,11 @@
 
 import math
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import resources
 from itertools import combinations, pairwise
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +15,7 @@ import numpy as np
 from bratseval.errors import InputError
 from bratseval.files.atomic import write_bytes, write_text
 from bratseval.files.sha256 import sha256_of_bytes
+from bratseval.process_map import map_in_order
 from bratseval.report.case_page import Place, case_page, page_name
 from bratseval.report.contents import Contents, Measure, measures_of, number
 from bratseval.report.images import CaseFiles
@@ -70,7 +69,7 @@ def write_report(
         (case, Place(names[i], FRONT, names[i - 1] if i else "", (*names, "")[i + 1]), files.get(case))
         for i, case in enumerate(contents.cases)
     ]
-    for case in _written(partial(_write_page, pages, contents), work, min(jobs, len(work))):
+    for case in map_in_order(partial(_write_page, pages, contents), work, min(jobs, len(work))):
         on_case(case)
     front = folder / FRONT
     write_text(front, _front(title, contents, standings, [f"{FOLDER}/{name}" for name in names]))
@@ -79,14 +78,6 @@ def write_report(
 
 
 _Work = tuple[str, Place, CaseFiles | None]
-
-
-def _written(write: Callable[[_Work], str], work: Sequence[_Work], processes: int) -> Iterator[str]:
-    if processes < 2:
-        yield from map(write, work)
-        return
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        yield from pool.map(write, work)
 
 
 def _write_page(pages: Path, contents: Contents, work: _Work) -> str:

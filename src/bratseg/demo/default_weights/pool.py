@@ -1,10 +1,8 @@
 """Phantoms as a network sees them, kept on disk between steps of a training and between trainings."""
 
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +15,7 @@ from bratseg.phantoms.phantom import make_phantom
 from bratseval.challenge import MODALITIES
 from bratseval.files.atomic import replacing
 from bratseval.files.sha256 import sha256_of_bytes
+from bratseval.process_map import map_in_order
 
 _BOX_MM: Final = (164.0, 204.0, 156.0)  # a volume that holds every phantom's brain
 # The files that decide what a phantom looks like; a change in one of them makes new phantoms.
@@ -44,13 +43,8 @@ def make_samples(folder: Path, seeds: Iterable[int], recipe: Preprocessing, *, p
     """Make what is missing of the phantoms of some seeds, several at a time; gives how many were made."""
     missing = [seed for seed in seeds if not _path(folder, seed, recipe).exists()]
     make = partial(load_sample, folder, recipe=recipe)
-    if processes == 1 or len(missing) <= 1:
-        for seed in missing:
-            make(seed)
-    else:
-        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-            for _ in pool.map(make, missing):
-                pass
+    for _ in map_in_order(make, missing, min(processes, len(missing))):
+        pass
     return len(missing)
 
 

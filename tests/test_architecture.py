@@ -24,7 +24,7 @@ CONVERTER = ANSWER / "weights" / "convert" / "convert.py"
 # The rooms in the order in which data flows: a room imports only rooms before it.
 ROOMS = {
     TASK: (
-        "errors", "extras", "challenge", "files", "submission", "metrics", "scoring", "results",
+        "errors", "extras", "process_map", "challenge", "files", "submission", "metrics", "scoring", "results",
         "leaderboard", "ranking", "report", "api", "cli",
     ),
     ANSWER: (

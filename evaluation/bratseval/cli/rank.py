@@ -1,7 +1,6 @@
 """bratseval rank: the tables of a leaderboard ranked as the organisers do."""
 
 import argparse
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -116,7 +115,8 @@ def settings(edition: Edition, arguments: argparse.Namespace) -> "RankingSetting
 
 def _write_json(path: Path, rankings: dict[int, "Ranking"]) -> None:
     from bratseval.cli.standings_text import ranking_json
-    from bratseval.results.tables import without_nan, write_text
+    from bratseval.files.atomic import write_json
+    from bratseval.results.tables import without_nan
 
     content = [{"table": number, **ranking_json(ranking)} for number, ranking in rankings.items()]
-    write_text(path, json.dumps(without_nan(content), indent=1, allow_nan=False) + "\n")
+    write_json(path, without_nan(content))

@@ -1,9 +1,7 @@
 """A case's images in memory: read, checked against each other, and turned to the common orientation."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -13,6 +11,7 @@ from bratseval.challenge import MODALITIES, Modality
 from bratseval.errors import InputError
 from bratseval.files.cases import Case
 from bratseval.files.nifti import Image, VoxelGrid, read_image
+from bratseval.files.sha256 import sha256_of_file
 
 ORIENTATION: Final = "LPS"  # BraTS stores its voxels so; post-processing sees every case in it
 MAX_AFFINE_DIFFERENCE_MM: Final = 1e-3  # between the modalities of a case; BraTS co-registers them
@@ -36,7 +35,7 @@ def hash_case(case: Case) -> Mapping[Modality, str]:
         InputError: a file can't be read.
     """
     try:
-        return {modality: _sha256(case.images[modality]) for modality in MODALITIES}
+        return {modality: sha256_of_file(case.images[modality]) for modality in MODALITIES}
     except OSError as error:
         raise InputError(f"{error.filename}: cannot be read ({error.strerror}). Check its permissions.") from None
 
@@ -71,11 +70,6 @@ def read_case(case: Case) -> Volume:
         raise InputError("\n".join(problems))
     voxels = {modality: image.voxels for modality, image in images.items()}
     return Volume(voxels, images["t1c"].grid, sha256, (*warnings, *_oddities(voxels)))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _grid_problems(case: Case, grids: Mapping[Modality, VoxelGrid]) -> list[str]:

@@ -7,7 +7,6 @@ allocates, decompresses to the end of the file so that length and CRC count, and
 names the file in every refusal. Axes are (x, y, z) as nibabel gives them.
 """
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,11 +20,11 @@ from isal import isal_zlib
 from numpy.typing import NDArray
 
 from bratseval.errors import InputError
+from bratseval.files.atomic import write_bytes
 from bratseval.files.gzip_stream import open_regular, stream
 from bratseval.files.nifti_header import Header, parse_header
 
 MAX_NONFINITE_SHARE: Final = 0.01  # of an image's voxels; more than this is not a repairable image
-_TEMPORARY_SUFFIX: Final = ".brats-harness-partial"
 
 
 @dataclass(frozen=True)
@@ -184,14 +183,6 @@ def write_image(path: Path, voxels: NDArray[np.float32], grid: VoxelGrid) -> Non
     _write(path, voxels, grid, "")
 
 
-def remove_partial_files(folder: Path) -> list[str]:
-    """Delete what a killed writer left in `folder`; gives the names, none if there were none."""
-    left = sorted(folder.glob(f".*{_TEMPORARY_SUFFIX}"))
-    for path in left:
-        path.unlink()
-    return [path.name for path in left]
-
-
 # Reading
 
 
@@ -256,28 +247,10 @@ def _write(path: Path, voxels: NDArray[np.generic], grid: VoxelGrid, description
     header["descrip"] = description.encode("ascii")[:79]
     header["magic"] = b"n+1"
     content = header.binaryblock + b"\0\0\0\0" + voxels.astype(voxels.dtype.newbyteorder("<")).tobytes(order="F")
-    _replace(path, _gzip(content))
+    write_bytes(path, _gzip(content))
 
 
 def _gzip(content: bytes) -> bytes:
     """One gzip member without a time or a name, so that equal content gives equal files."""
     packer = isal_zlib.compressobj(level=3, wbits=31)
     return bytes(packer.compress(content) + packer.flush())
-
-
-def _replace(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}{_TEMPORARY_SUFFIX}")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

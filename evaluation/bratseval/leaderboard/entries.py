@@ -1,11 +1,10 @@
 """The table in which the scores of a submission may stand, and the digest that says whether two are the same."""
 
-import hashlib
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from bratseval.files.sha256 import sha256_of_json
 from bratseval.results.submission_scores import IMPORTED, SubmissionScores
 from bratseval.scoring.result import Lesion, ScoredCase
 
@@ -77,7 +76,7 @@ def placed(lesion: Lesion) -> Mapping[str, object]:
 
 
 def _sha256(content: object) -> str:
-    return hashlib.sha256(json.dumps(_plain(content), sort_keys=True).encode()).hexdigest()
+    return sha256_of_json(_plain(content))
 
 
 def _plain(content: object) -> object:

@@ -1,6 +1,5 @@
 """A leaderboard as files for others: every value a row of a CSV, or all of it as JSON."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -8,11 +7,13 @@ from typing import Final
 
 from bratseval.challenge import EDITIONS
 from bratseval.challenge.metrics import platform_names
+from bratseval.files.atomic import write_json
+from bratseval.files.csv_table import write_csv
 from bratseval.leaderboard.entries import Table, placed
 from bratseval.leaderboard.store import Entry, Leaderboard
 from bratseval.results.submission_scores import SubmissionScores
 from bratseval.results.summary import column
-from bratseval.results.tables import without_nan, write_csv, write_text
+from bratseval.results.tables import without_nan
 from bratseval.scoring.result import ScoredCase
 
 CSV_HEAD: Final = ("table", "edition", "entry", "name", "scan_id", "state", "column", "value")
@@ -37,7 +38,7 @@ def export_json(leaderboard: Leaderboard, path: Path) -> None:
         "tables": [_table(number, table) for number, table in leaderboard.tables().items()],
         "entries": [_entry(entry, leaderboard.scores(entry.number)) for entry in leaderboard.entries()],
     }
-    write_text(path, json.dumps(without_nan(content), indent=1, allow_nan=False) + "\n")
+    write_json(path, without_nan(content))
 
 
 def _rows(leaderboard: Leaderboard) -> Iterator[tuple[object, ...]]:

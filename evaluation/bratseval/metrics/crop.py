@@ -1,6 +1,5 @@
 """Two segmentations of one case: their values as codes, cut to where there is something, and masks of regions."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.challenge import Edition, RegionRules
+from bratseval.metrics.bounding_box import bounding_box
 from bratseval.metrics.components import Mask
 
 # The code of a value between the labels n and n + 1, as 2.9999 is, is n more than this; labels are far below it.
@@ -50,7 +50,7 @@ def crop(prediction: NDArray[np.generic], reference: NDArray[np.generic], editio
 
 def cut(prediction: NDArray[np.uint8], reference: NDArray[np.uint8], *, margin: int) -> Crop:
     """Two volumes of codes of one shape, cut to where either is not 0, with `margin` voxels around where there are."""
-    box = _bounding_box(prediction, reference, margin=margin)
+    box = bounding_box(prediction, reference, margin=margin)
     corner = (box[0].start, box[1].start, box[2].start)
     return Crop(corner, np.ascontiguousarray(prediction[box]), np.ascontiguousarray(reference[box]), prediction.size)
 
@@ -58,7 +58,7 @@ def cut(prediction: NDArray[np.uint8], reference: NDArray[np.uint8], *, margin: 
 def masks_of(pair: Crop, rules: RegionRules) -> Masks:
     """A region of both volumes, with a margin as wide as its reach, so that only the volume's border cuts that."""
     answered, right = _mask(pair.prediction, rules), _mask(pair.reference, rules)
-    box = _bounding_box(answered, right, margin=rules.merge_steps)
+    box = bounding_box(answered, right, margin=rules.merge_steps)
     x, y, z = (first + inner.start for first, inner in zip(pair.corner, box, strict=True))
     prediction, reference = (np.ascontiguousarray(mask[box]) for mask in (answered, right))
     return Masks((x, y, z), prediction, reference, pair.total)
@@ -91,39 +91,3 @@ def _codes_of(values: NDArray[np.generic], labels: frozenset[int]) -> NDArray[np
     for label in labels:
         codes[values == label] = label
     return codes
-
-
-def _bounding_box(*volumes: NDArray[np.uint8] | Mask, margin: int) -> tuple[slice, slice, slice]:
-    """Where any of some volumes is not 0, and `margin` voxels around it within them; empty if all are 0 throughout."""
-    spans = [_spans(volume) for volume in volumes]
-    x, y, z = (
-        _union([volume_spans[axis] for volume_spans in spans], margin, side)
-        for axis, side in enumerate(volumes[0].shape)
-    )
-    return x, y, z
-
-
-def _spans(volume: NDArray[np.uint8] | Mask) -> list[slice]:
-    """Along each axis, from the first plane that is not 0 to the last; empty if there is none."""
-    slowest = int(np.argmax(volume.strides))
-    plane = np.bitwise_or.reduce(volume, axis=slowest)  # along memory: the one pass over the whole volume
-    spans: list[slice] = [_range(plane.any(axis=1)), _range(plane.any(axis=0))]
-    spans.insert(slowest, slice(None))
-    others = tuple({0, 1, 2} - {slowest})
-    spans[slowest] = _range(np.asarray(volume[tuple(spans)].any(axis=others)))
-    return spans
-
-
-def _union(spans: Sequence[slice], margin: int, side: int) -> slice:
-    there = [span for span in spans if span.stop]
-    if not there:
-        return slice(0, 0)
-    return slice(
-        max(0, min(span.start for span in there) - margin), min(side, max(span.stop for span in there) + margin)
-    )
-
-
-def _range(there: NDArray[np.bool_]) -> slice:
-    """From the first true entry to the last; empty if there is none."""
-    along = np.flatnonzero(there)
-    return slice(int(along[0]), int(along[-1]) + 1) if len(along) else slice(0, 0)

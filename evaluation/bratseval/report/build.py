@@ -1,21 +1,21 @@
 """A report as files: a front page that stands alone, and beside it a folder of case pages that share one viewer."""
 
-import hashlib
 import math
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import resources
 from itertools import combinations, pairwise
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from bratseval.errors import InputError
+from bratseval.files.atomic import write_bytes, write_text
+from bratseval.files.sha256 import sha256_of_bytes
+from bratseval.process_map import map_in_order
 from bratseval.report.case_page import Place, case_page, page_name
 from bratseval.report.contents import Contents, Measure, measures_of, number
 from bratseval.report.images import CaseFiles
@@ -69,10 +69,10 @@ def write_report(
         (case, Place(names[i], FRONT, names[i - 1] if i else "", (*names, "")[i + 1]), files.get(case))
         for i, case in enumerate(contents.cases)
     ]
-    for case in _written(partial(_write_page, pages, contents), work, min(jobs, len(work))):
+    for case in map_in_order(partial(_write_page, pages, contents), work, min(jobs, len(work))):
         on_case(case)
     front = folder / FRONT
-    front.write_text(_front(title, contents, standings, [f"{FOLDER}/{name}" for name in names]), encoding="utf-8")
+    write_text(front, _front(title, contents, standings, [f"{FOLDER}/{name}" for name in names]))
     case_bytes = sum(path.stat().st_size for path in pages.iterdir())
     return Written(front, front.stat().st_size, case_bytes)
 
@@ -80,27 +80,19 @@ def write_report(
 _Work = tuple[str, Place, CaseFiles | None]
 
 
-def _written(write: Callable[[_Work], str], work: Sequence[_Work], processes: int) -> Iterator[str]:
-    if processes < 2:
-        yield from map(write, work)
-        return
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        yield from pool.map(write, work)
-
-
 def _write_page(pages: Path, contents: Contents, work: _Work) -> str:
     case, place, files = work
     # names need not be text
-    (pages / place.name).write_text(case_page(contents, case, place, files), encoding="utf-8", errors="replace")
+    write_bytes(pages / place.name, case_page(contents, case, place, files).encode("utf-8", "replace"))
     return case
 
 
 def _copy_viewer(target: Path) -> None:
     data = (resources.files("bratseval.report") / "assets" / NIIVUE).read_bytes()
-    digest = hashlib.sha256(data).hexdigest()
+    digest = sha256_of_bytes(data)
     if digest != NIIVUE_SHA256:
         raise InputError(f"{NIIVUE}: has the sha256 {digest}, expected {NIIVUE_SHA256}. Install brats-harness again.")
-    target.write_bytes(data)
+    write_bytes(target, data)
 
 
 def _front(title: str, contents: Contents, standings: Standings | None, hrefs: Sequence[str]) -> str:

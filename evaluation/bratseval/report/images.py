@@ -1,6 +1,5 @@
 """A case's images and segmentations for its page, read again from the files that were scored."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from bratseval.challenge import MODALITIES, Modality
 from bratseval.errors import InputError
 from bratseval.files.cases import find_cases
 from bratseval.files.nifti import Image, read_image, read_labels
+from bratseval.files.sha256 import sha256_of_file
 from bratseval.report.contents import Contents
 from bratseval.scoring.result import ScoredCase
 from bratseval.submission.pairing import find_references
@@ -147,7 +147,7 @@ def _unchanged(path: str, sha256: str) -> Path | None:
     stranger knew is opened and shown.
     """
     place = Path(path)
-    return place if path and place.is_file() and _sha256(place) == sha256 else None
+    return place if path and place.is_file() and sha256_of_file(place) == sha256 else None
 
 
 def _check_shape(path: Path, image: Image[np.float32] | Image[np.uint8], reference: Image[np.uint8]) -> None:
@@ -160,9 +160,6 @@ def _changed(path: Path, digest: str) -> str:
     """What is odd about a file that is not the one that was scored; empty when it is, or when that is unknown."""
     if not digest:
         return ""
-    return "" if _sha256(path) == digest else f"{path.name}: is not the file that was scored (its sha256 differs)"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return (
+        "" if sha256_of_file(path) == digest else f"{path.name}: is not the file that was scored (its sha256 differs)"
+    )

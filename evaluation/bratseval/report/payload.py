@@ -9,6 +9,8 @@ import numpy as np
 from isal import isal_zlib
 from numpy.typing import NDArray
 
+from bratseval.metrics.bounding_box import bounding_box
+
 Box = tuple[slice, slice, slice]
 
 # What a voxel of the difference says.
@@ -25,15 +27,8 @@ _MARGIN_VOXELS: Final = 2
 
 def box_of(volumes: Sequence[NDArray[Any]]) -> Box:
     """Where any of some volumes (x, y, z) is not 0, two voxels around it; everything if all are 0 throughout."""
-    there = np.logical_or.reduce([volume != 0 for volume in volumes])
-    spans = []
-    for axis, side in enumerate(there.shape):
-        along = np.flatnonzero(there.any(axis=tuple({0, 1, 2} - {axis})))
-        if not len(along):
-            return slice(None), slice(None), slice(None)
-        spans.append(slice(max(0, int(along[0]) - _MARGIN_VOXELS), min(side, int(along[-1]) + 1 + _MARGIN_VOXELS)))
-    x, y, z = spans
-    return x, y, z
+    box = bounding_box(*(volume != 0 for volume in volumes), margin=_MARGIN_VOXELS)
+    return box if box[0].stop else (slice(None), slice(None), slice(None))
 
 
 def grey(image: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.challenge import LABEL_NAMES, MODALITIES, Modality
+from bratseval.files.atomic import replacing
 
 # Okabe and Ito's colours, told apart by colour-blind eyes: NCR blue, ED yellow, ET vermilion.
 COLOURS: Final[Mapping[int, str]] = {1: "#56b4e9", 2: "#f0e442", 3: "#d55e00"}
@@ -55,7 +56,8 @@ def draw_case(
         _show(axes, images[background][:, :, z][box], f"{name} on {background}")
         _overlay(axes, segmentations[name][:, :, z][box])
     _legend(figure, list(segmentations.values()))
-    figure.savefig(path, dpi=_DPI, facecolor="black", format="png")
+    with replacing(path) as partial:
+        figure.savefig(partial, dpi=_DPI, facecolor="black", format="png")
 
 
 def _busiest_slice(labels: NDArray[np.uint8]) -> int:

@@ -1,17 +1,14 @@
 """All cases of a submission, on as many processes as wanted."""
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Sequence
 from functools import partial
-from multiprocessing import get_context
-from signal import SIG_IGN, SIGINT, signal
 from typing import Final
 
 import numpy as np
 
 from bratseval.challenge import Edition
 from bratseval.errors import InputError
+from bratseval.process_map import map_in_order
 from bratseval.results.score_files import Labelling, score_pair
 from bratseval.scoring.result import ScoredCase
 from bratseval.submission.pairing import Pair
@@ -40,7 +37,8 @@ def score_pairs(
     """
     score = partial(_scored_or_reason, edition=edition, labelling=labelling)
     scored, corrupt = [], []
-    for result in _in_order(score, pairs, min(jobs, len(pairs) // _CASES_WORTH_A_PROCESS)):
+    processes = min(jobs, len(pairs) // _CASES_WORTH_A_PROCESS)
+    for result in map_in_order(score, pairs, processes, begin=_keep_memory):
         if isinstance(result, str):
             corrupt.append(result)
         else:
@@ -49,29 +47,6 @@ def score_pairs(
     if corrupt:
         raise InputError("\n".join(corrupt))
     return scored
-
-
-def _in_order(
-    score: Callable[[Pair], ScoredCase | str], pairs: Sequence[Pair], processes: int
-) -> Iterator[ScoredCase | str]:
-    if processes < 2:
-        _keep_memory()
-        yield from map(score, pairs)
-        return
-    with ProcessPoolExecutor(processes, get_context("spawn"), _begin_process) as pool:
-        try:
-            yield from pool.map(score, pairs)
-        except BrokenProcessPool:
-            raise ChildProcessError(
-                f"one of {processes} scoring processes was killed, most likely for its memory. Use fewer --jobs."
-            ) from None
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _begin_process() -> None:
-    signal(SIGINT, SIG_IGN)  # the first process is interrupted and ends the others
-    _keep_memory()
 
 
 def _keep_memory() -> None:

@@ -1,7 +1,6 @@
 """What the files of a case score: its prediction against its reference."""
 
 import contextlib
-import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Final, Literal
@@ -14,6 +13,7 @@ from bratseval.challenge import Edition
 from bratseval.errors import InputError
 from bratseval.files.case_images import MAX_AFFINE_DIFFERENCE_MM
 from bratseval.files.nifti import Image, VoxelGrid, read_labels, read_values
+from bratseval.files.sha256 import sha256_of_file
 from bratseval.files.spacing import spacing_mm
 from bratseval.scoring.case import score_case, worst_score
 from bratseval.scoring.result import CaseStatus, Lesion, ScoredCase
@@ -179,6 +179,6 @@ def _sha256(pair: Pair) -> Mapping[str, str]:
     files = [(str(pair.reference), pair.reference), *((entry.told, entry.path) for entry in pair.predictions)]
     for told, path in files:
         if path is not None and path.is_file():
-            with contextlib.suppress(OSError), path.open("rb") as file:
-                digests[told] = hashlib.file_digest(file, "sha256").hexdigest()
+            with contextlib.suppress(OSError):
+                digests[told] = sha256_of_file(path)
     return digests

@@ -1,21 +1,17 @@
 """Scores as files: cases.csv with the platform's column names, lesions.csv, summary.csv, scores.json."""
 
-import csv
-import io
-import json
 import math
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Final
 
 from bratseval.challenge import Edition
+from bratseval.files.atomic import write_json
+from bratseval.files.csv_table import write_csv
 from bratseval.results.submission_scores import SubmissionScores
 from bratseval.results.summary import columns, summary, values
 from bratseval.scoring.result import Lesion, ScoredCase
-
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
 
 
 def write_tables(folder: Path, scores: SubmissionScores, edition: Edition) -> None:
@@ -40,7 +36,7 @@ def write_tables(folder: Path, scores: SubmissionScores, edition: Edition) -> No
     write_csv(folder / "summary.csv", ("", *names), described)
     lesions = [_lesion_row(case, lesion) for case in cases for lesion in case.lesions]
     write_csv(folder / "lesions.csv", _lesion_columns(), lesions)
-    write_text(folder / "scores.json", json.dumps(_everything(scores, edition), indent=1, allow_nan=False) + "\n")
+    write_json(folder / "scores.json", _everything(scores, edition))
 
 
 # Lesions
@@ -111,27 +107,3 @@ def without_nan(content: object) -> object:
     if isinstance(content, float) and not math.isfinite(content):
         return None if math.isnan(content) else "Infinity"
     return content
-
-
-def write_csv(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a table that appears complete or not at all; NaN is an empty cell, and no text runs in a spreadsheet."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(head)
-    table.writerows([_cell(value) for value in row] for row in rows)
-    write_text(path, text.getvalue())
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, float) and math.isnan(value):
-        return ""
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
-        return f"'{value}"
-    return value
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file that appears complete or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(text, encoding="utf-8", errors="backslashreplace")  # names need not be text
-    partial.replace(path)

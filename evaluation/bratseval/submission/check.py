@@ -1,6 +1,5 @@
 """Every problem of a submission in one run, file by file: more than the platform looks at, and each with a name."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from bratseval.challenge import Edition
 from bratseval.errors import InputError
 from bratseval.files.case_images import MAX_AFFINE_DIFFERENCE_MM
 from bratseval.files.nifti import Image, VoxelGrid, read_grid, read_values
+from bratseval.files.sha256 import sha256_of_file
 from bratseval.files.spacing import spacing_mm
 from bratseval.submission.archive import NIFTI_END, Entry, open_submission
 from bratseval.submission.pairing import Paired, find_references, nifti_files, pair_files, platform_id_of
@@ -142,8 +142,7 @@ def _same_content(entries: Sequence[Entry]) -> Iterator[Problem]:
     by_digest: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
         if entry.path is not None:
-            with entry.path.open("rb") as file:
-                by_digest[hashlib.file_digest(file, "sha256").hexdigest()].append(entry)
+            by_digest[sha256_of_file(entry.path)].append(entry)
     for first, *others in by_digest.values():
         for other in others:
             text = f"{other.told}: has the same bytes as {first.place}. Check that each case has its own prediction."

@@ -1,6 +1,5 @@
 """Folds as files: nnU-Net's splits_final.json, tables of what went where and how even it is, plots."""
 
-import json
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +12,8 @@ from bratseg.folds.cohort import Cohort
 from bratseg.folds.split import NO_FEATURES, fold_problems, splits_of
 from bratseg.postprocess.fit_clusters import ClusterFit
 from bratseg.radiomics.features import EXTRACTOR
-from bratseval.results.tables import write_csv
+from bratseval.files.atomic import write_json
+from bratseval.files.csv_table import write_csv
 
 FORMAT: Final = 1
 
@@ -32,8 +32,8 @@ def write_folds(folder: Path, cohort: Cohort, fit: ClusterFit) -> Mapping[int, B
     even = balances(cohort.strata.of_case, cohort.fold_of, cohort.folds, seed=cohort.seed)
     write_csv(folder / "folds.csv", ("case", "patient", "cluster", "stratum", "fold"), _rows(cohort))
     _write_balance(folder / "balance.csv", even)
-    _write_json(folder / "clusters_of_folds.json", _described(cohort, fit))
-    _write_json(folder / "splits_final.json", splits)
+    write_json(folder / "clusters_of_folds.json", _described(cohort, fit))
+    write_json(folder / "splits_final.json", splits)
     return even
 
 
@@ -93,9 +93,3 @@ def _described(cohort: Cohort, fit: ClusterFit) -> dict[str, object]:
         "patients_in_two_folds": split_patients(cohort.patients, cohort.fold_of),
         "patients_in_two_random_folds": float(np.mean(split)),
     }
-
-
-def _write_json(path: Path, content: object) -> None:
-    partial = path.with_name(f".{path.name}.part")
-    partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    partial.replace(path)

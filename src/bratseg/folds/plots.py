@@ -8,6 +8,7 @@ import numpy as np
 
 from bratseg.folds.balance import Balance
 from bratseg.folds.split import NO_FEATURES
+from bratseval.files.atomic import replacing
 
 _INK: Final = "#222222"
 _OURS: Final = "#0072b2"  # Okabe and Ito's colours, told apart by colour-blind eyes
@@ -114,4 +115,5 @@ def _save(figure: Any, path: Path) -> None:
     FigureCanvasAgg(figure)
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=_DPI, format="png")
+    with replacing(path) as partial:
+        figure.savefig(partial, dpi=_DPI, format="png")

@@ -1,6 +1,5 @@
 """Out-of-fold predictions: every training case answered by the one fold of each member that did not see it."""
 
-import hashlib
 import json
 import re
 import zipfile
@@ -17,9 +16,11 @@ from bratseg.inference.pipeline import answer
 from bratseg.models.member import Member, OutOfDeviceMemory, Outputs
 from bratseg.weights.folder import DESCRIPTION, Entry, Weights
 from bratseval.errors import InputError
+from bratseval.files.atomic import replacing, write_json
 from bratseval.files.case_images import hash_case, read_case
 from bratseval.files.cases import Case
 from bratseval.files.json_fields import read_json
+from bratseval.files.sha256 import sha256_of_file
 
 FOLDER: Final = "out_of_fold"
 FORMAT: Final = 1
@@ -201,8 +202,8 @@ def _settings(entry: Entry, fold: str, *, mirroring: bool, tile_step: float) -> 
     return {
         "format": FORMAT,
         "fold": fold,
-        "weights": _sha256(entry.path / fold),
-        "description": _sha256(entry.path / DESCRIPTION),
+        "weights": sha256_of_file(entry.path / fold),
+        "description": sha256_of_file(entry.path / DESCRIPTION),
         "mirroring": mirroring,
         "tile_step": tile_step,
         "version": version("brats-harness"),
@@ -213,24 +214,15 @@ def _predict(case: Case, member: Member, folder: Path, made_from: Mapping[str, o
     probabilities = answer(read_case(case), member, tile_step, {}, [])
     meaning = json.dumps(asdict(member.description.outputs))
     path = folder / f"{case.id}.npz"
-    partial = path.with_name(f".{path.stem}.part.npz")
-    np.savez_compressed(partial, probabilities=probabilities.astype(np.float16), outputs=np.array(meaning))
-    written = {**made_from, "sha256": _sha256(partial)}
-    partial.replace(path)
-    beside = path.with_suffix(".json")
-    beside.with_suffix(".part").write_text(json.dumps(written, indent=1) + "\n", "utf-8")
-    beside.with_suffix(".part").replace(beside)
+    with replacing(path) as partial, partial.open("wb") as file:
+        np.savez_compressed(file, probabilities=probabilities.astype(np.float16), outputs=np.array(meaning))
+    write_json(path.with_suffix(".json"), {**made_from, "sha256": sha256_of_file(path)})
 
 
 def _is_finished(folder: Path, case: str, made_from: Mapping[str, object]) -> bool:
     path = folder / f"{case}.npz"
     try:
         told = json.loads((folder / f"{case}.json").read_text("utf-8"))
-        return bool(told == {**made_from, "sha256": _sha256(path)})
+        return bool(told == {**made_from, "sha256": sha256_of_file(path)})
     except (OSError, ValueError):
         return False
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

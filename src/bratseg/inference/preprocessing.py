@@ -15,6 +15,7 @@ from scipy.special import expit, softmax
 
 from bratseg.models.member import Intensities, MemberDescription, Normalization, Preprocessing, Resampling
 from bratseval.errors import InputError
+from bratseval.metrics.bounding_box import bounding_box
 
 ANISOTROPY: Final = 3.0  # coarsest over finest spacing above which an axis goes alone; nnunetv2.configuration
 _SMALLEST_STD: Final = 1e-8  # a constant image is not divided by 0; ZScoreNormalization in float32
@@ -133,7 +134,8 @@ def nonzero_region(channels: Floats) -> tuple[Mask, Box]:
     mask: Mask = channels[0] != 0
     for channel in channels[1:]:
         mask |= channel != 0
-    box = _bounding_box(mask)
+    found = bounding_box(mask)
+    box: Box = found if found[0].stop else tuple(slice(0, side) for side in mask.shape)
     # Voxels of the complement that no path of faces joins to the box's surface are holes;
     # outside the box everything is complement, so the box shows them all.
     parts, count = ndimage.label(~mask[box])
@@ -144,14 +146,6 @@ def nonzero_region(channels: Floats) -> tuple[Mask, Box]:
             enclosed[np.take(parts, side, axis=axis)] = False
     mask[box] |= enclosed[parts]
     return mask, box
-
-
-def _bounding_box(mask: Mask) -> Box:
-    box = []
-    for axis in range(3):
-        filled = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
-        box.append(slice(int(filled[0]), int(filled[-1]) + 1) if len(filled) else slice(0, mask.shape[axis]))
-    return tuple(box)
 
 
 def normalize(image: Floats, inside: Mask, how: Normalization) -> Floats:

@@ -1,8 +1,6 @@
 """A run over many cases: each ends in one state with its reason, and none stops the others."""
 
 import errno
-import hashlib
-import json
 import os
 import platform
 import resource
@@ -18,10 +16,12 @@ import numpy as np
 from bratseg.inference.pipeline import Ensemble, segment
 from bratseg.models.member import OutOfDeviceMemory
 from bratseval.errors import InputError
+from bratseval.files.atomic import remove_partial_files, write_json
 from bratseval.files.case_images import Volume, hash_case, read_case
 from bratseval.files.cases import Case, FoundCases
-from bratseval.files.nifti import read_grid, read_labels, remove_partial_files, write_labels
+from bratseval.files.nifti import read_grid, read_labels, write_labels
 from bratseval.files.nifti_header import DESCRIPTION
+from bratseval.files.sha256 import sha256_of_file, sha256_of_json
 
 State = Literal["ok", "degraded", "skipped", "invalid_input", "failed"]
 # What a single case can raise for reasons of its own; a defect shows as `failed` with its type, never as a result.
@@ -128,9 +128,7 @@ def write_report(path: Path, results: Sequence[CaseResult], settings: Settings, 
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "cases": [asdict(result) for result in results],
     }
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
-    partial.replace(path)
+    write_json(path, content)
 
 
 def _run_case(
@@ -185,15 +183,14 @@ def _segment_case(
         removed_voxels=segmentation.removed_voxels,
         warnings=warnings,
         inputs_sha256={str(modality): sha256 for modality, sha256 in volume.sha256.items()},
-        output_sha256=hashlib.sha256(target.read_bytes()).hexdigest(),
+        output_sha256=sha256_of_file(target),
     )
 
 
 def _key(sha256: object, settings: Settings) -> str:
     """What an output carries in its header, so that a later run knows what made it."""
     made_of = {**asdict(settings), "device": None, "inputs": sha256, "version": version("brats-harness")}
-    digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
-    return f"brats-harness {digest[:48]}"
+    return f"brats-harness {sha256_of_json(made_of)[:48]}"
 
 
 def _is_finished(target: Path, case: Case, key: str) -> bool:

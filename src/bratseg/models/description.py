@@ -1,6 +1,5 @@
 """member.json: a member's description on disk, read strictly."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +18,7 @@ from bratseg.models.member import (
     Scheme,
 )
 from bratseval.challenge import LABEL_NAMES, MODALITIES, Modality
+from bratseval.files.atomic import write_json
 from bratseval.files.json_fields import Fields, read_json
 
 FORMAT: Final = 1
@@ -34,10 +34,7 @@ def write_description(path: Path, description: MemberDescription) -> None:
     for scheme in recipe["normalization"]:
         if scheme["intensities"] is None:
             del scheme["intensities"]
-    partial = path.with_name(f".{path.name}.part")
-    text = json.dumps(table | {"outputs": outputs, "preprocessing": recipe}, indent=1)
-    partial.write_text(text + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_json(path, table | {"outputs": outputs, "preprocessing": recipe})
 
 
 def read_description(path: Path) -> MemberDescription:

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save
 
 from bratseg.models.member import MedNeXtArchitecture, MemberDescription
 from bratseval.errors import InputError
+from bratseval.files.atomic import write_bytes
 
 # Every class that a plans file may name, under its public and its defining module.
 _CLASSES: Final[Mapping[str, type]] = {
@@ -226,13 +227,11 @@ def save_state(path: Path, state: Mapping[str, torch.Tensor]) -> None:
         path: written beside itself first, then put in place.
         state: under the names of `stored_state`; integers (counters of batch norms) stay integers.
     """
-    partial = path.with_name(f".{path.name}.part")
     tensors = {
         name: (tensor.float() if tensor.is_floating_point() else tensor).cpu().contiguous()
         for name, tensor in state.items()
     }
-    partial.write_bytes(save(tensors))  # save_file's would be readable by their owner alone
-    partial.replace(path)
+    write_bytes(path, save(tensors))  # save_file's would be readable by their owner alone
 
 
 def load_state(path: Path) -> dict[str, torch.Tensor]:

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from bratseval.metrics.bounding_box import bounding_box
+
 _SIDE: Final = 15  # of the box that the largest blob is cut from
 _LARGEST_VOXELS: Final = 520  # of a blob: thresholds end at 475
 _NEAR: Final = 12  # voxels around the tumour's box within which half of the blobs lie
@@ -23,7 +25,7 @@ def mistaken(labels: NDArray[np.uint8], seed: int, *, blobs: int) -> NDArray[np.
     eroded = int(rng.integers(1, 4))
     mask = answer == eroded
     answer[mask & ~ndimage.binary_erosion(mask)] = 2 if eroded != 2 else 0
-    box = ndimage.find_objects((labels != 0).astype(np.int8))[0]
+    box = bounding_box(labels)
     for blob in range(blobs):
         near = blob % 2 == 0
         low = [max(side.start - _NEAR, 0) if near else 0 for side in box]

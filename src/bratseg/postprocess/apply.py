@@ -19,6 +19,7 @@ from bratseg.postprocess.clusters import Clusters, assign
 from bratseg.postprocess.thresholds import LABEL_BY_NAME, Fill, Mode, Redefinition, Removal, Thresholds
 from bratseg.radiomics.features import NoFeatures, extract_features
 from bratseval.challenge import LABEL_NAMES, REGIONS, Modality
+from bratseval.metrics.bounding_box import bounding_box
 from bratseval.metrics.components import Mask, components_of
 
 EMPTY: Final = "empty_wt: no tumour was segmented, so there is nothing to post-process"
@@ -83,7 +84,7 @@ def apply_thresholds(labels: Labels, thresholds: Thresholds, *, mode: Mode, fill
     """
     kept = labels.copy()
     if labels.any():
-        box = _box(labels)  # all that happens, happens around the tumour
+        box = bounding_box(labels, margin=1)  # all that happens, happens around the tumour
         for removal in thresholds.remove:
             kept[box] = remove_small(kept[box], removal, mode=mode, fill=fill, voxel_mm3=voxel_mm3)
     removed = _counts(labels[kept != labels])
@@ -168,12 +169,6 @@ def _surrounding(labels: Labels, part: Mask) -> int:
     """The label that most tumour voxels around a part have; 0 where there are none."""
     ring = labels[ndimage.binary_dilation(part, np.ones((3, 3, 3), dtype=bool)) & ~part]
     return int(np.bincount(ring[ring != 0], minlength=1).argmax())
-
-
-def _box(labels: Labels) -> tuple[slice, ...]:
-    """The tumour's bounding box, one voxel wider where the volume has one more."""
-    sides = [np.flatnonzero((labels != 0).any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
-    return tuple(slice(max(int(side[0]) - 1, 0), int(side[-1]) + 2) for side in sides)
 
 
 def _counts(labels: NDArray[Any]) -> dict[int, int]:

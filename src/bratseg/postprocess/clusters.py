@@ -5,7 +5,6 @@ needed to apply it. Every kind of number in it depends on the others (a centroid
 nothing in another scaling), so they are bound together by one sha256.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -29,7 +28,9 @@ from bratseg.radiomics.projection import (
     scaler_table,
 )
 from bratseval.errors import InputError
+from bratseval.files.atomic import write_json
 from bratseval.files.json_fields import Fields, read_json
+from bratseval.files.sha256 import sha256_of_json
 
 FORMAT: Final = 1
 _HASH: Final = "sha256"
@@ -115,9 +116,7 @@ def write_clusters(path: Path, clusters: Clusters) -> None:
     table = json.loads(json.dumps(_table(clusters)))  # as it will be read: lists for tuples, texts for keys
     table[_HASH] = _digest(table)
     _clusters(path, table)
-    partial = path.with_name(f".{path.name}.part")
-    partial.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_json(path, table)
 
 
 def read_clusters(path: Path) -> Clusters:
@@ -240,4 +239,4 @@ def _check_hash(path: Path, content: object, stated: str) -> None:
 def _digest(content: object) -> str:
     """The sha256 of all that the table says but for the hash itself, however the file is laid out."""
     bound = {key: value for key, value in content.items() if key != _HASH} if isinstance(content, dict) else content
-    return hashlib.sha256(json.dumps(bound, sort_keys=True).encode()).hexdigest()
+    return sha256_of_json(bound)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from bratseg.radiomics.shape import shape_features
 from bratseval.challenge import MODALITIES, Modality
+from bratseval.metrics.bounding_box import bounding_box
 from bratseval.metrics.components import Mask, components_of
 
 # Whose numbers clusters are fitted on, as files name it.
@@ -159,9 +160,8 @@ def _largest_component(mask: Mask) -> Mask:
 
 
 def _box(tumour: Mask) -> tuple[slice, slice, slice]:
-    """The tumour's bounding box along (x, y, z)."""
-    sides = [np.flatnonzero(tumour.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
-    x, y, z = (slice(int(side[0]), int(side[-1]) + 1) for side in sides)
+    """The tumour's bounding box along (x, y, z), if it is long enough along two of them."""
+    x, y, z = bounding_box(tumour)
     # pyradiomics' minimumROIDimensions, 2 by default
     if sum(side.stop - side.start > 1 for side in (x, y, z)) < 2:
         voxels = int(np.count_nonzero(tumour))

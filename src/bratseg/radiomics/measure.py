@@ -1,16 +1,10 @@
 """Features of many cases: on several processes, kept by content, so that nothing is measured twice."""
 
-import hashlib
 import json
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
-from signal import SIG_IGN, SIGINT, signal
 from typing import Final
 
 import numpy as np
@@ -29,11 +23,14 @@ from bratseg.radiomics.features import (
 from bratseg.radiomics.projection import Numbers
 from bratseval.challenge import Modality
 from bratseval.errors import InputError
+from bratseval.files.atomic import write_json
 from bratseval.files.case_images import MAX_AFFINE_DIFFERENCE_MM, ORIENTATION, hash_case, read_case
 from bratseval.files.cases import Case
+from bratseval.files.csv_table import write_csv
 from bratseval.files.nifti import VoxelGrid, read_labels
 from bratseval.files.orientation import reorient, reoriented_affine
-from bratseval.results.tables import write_csv
+from bratseval.files.sha256 import sha256_of_file, sha256_of_json
+from bratseval.process_map import map_in_order
 
 _FORMAT: Final = 1  # of a kept file; another arithmetic gets another number
 
@@ -93,7 +90,8 @@ def measure_cases(
     except OSError as error:
         raise InputError(f"{cache}: cannot be made ({error.strerror}). Choose another folder.") from None
     measured = []
-    for result in _in_order(partial(_measure, preset=preset, cache=cache), cases, min(jobs, len(cases))):
+    # ITK's threads stay as many as there are: the last bit of its normalising depends on their number (measured)
+    for result in map_in_order(partial(_measure, preset=preset, cache=cache), cases, min(jobs, len(cases))):
         measured.append(result)
         on_case(result)
     return measured
@@ -116,29 +114,6 @@ def write_features(path: Path, measured: Sequence[Measured]) -> None:
         for case in measured
     )
     write_csv(path, ("case", "reason", *FEATURE_NAMES), rows)
-
-
-def _in_order(
-    measure: Callable[[Segmented], Measured], cases: Sequence[Segmented], processes: int
-) -> Iterator[Measured]:
-    if processes < 2:
-        yield from map(measure, cases)
-        return
-    with ProcessPoolExecutor(processes, get_context("spawn"), _begin_process) as pool:
-        try:
-            yield from pool.map(measure, cases)
-        except BrokenProcessPool:
-            raise ChildProcessError(
-                f"one of {processes} measuring processes was killed, most likely for its memory. Use fewer --jobs."
-            ) from None
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _begin_process() -> None:
-    # the first process is interrupted and ends the others; ITK's threads stay as many as there, since the last bit of
-    # its normalising depends on their number (measured)
-    signal(SIGINT, SIG_IGN)
 
 
 def _measure(segmented: Segmented, preset: Preset, cache: Path | None) -> Measured:
@@ -179,7 +154,7 @@ def _check_grid(path: Path, found: VoxelGrid, expected: VoxelGrid) -> None:
 def _key(segmented: Segmented, preset: Preset) -> str:
     """The sha256 of all that a case's features depend on."""
     try:
-        labels = hashlib.sha256(segmented.labels.read_bytes()).hexdigest()
+        labels = sha256_of_file(segmented.labels)
     except OSError as error:
         raise InputError(f"{segmented.labels}: cannot be read ({error.strerror}). Check its permissions.") from None
     made_of = {
@@ -190,7 +165,7 @@ def _key(segmented: Segmented, preset: Preset) -> str:
         "images": dict(hash_case(segmented.case)),
         "labels": labels,
     }
-    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
+    return sha256_of_json(made_of)
 
 
 def _read_kept(path: Path) -> Mapping[str, float] | None:
@@ -206,9 +181,7 @@ def _read_kept(path: Path) -> Mapping[str, float] | None:
 
 
 def _keep(path: Path, features: Mapping[str, float]) -> None:
-    partial_path = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        partial_path.write_text(json.dumps(dict(features), indent=0) + "\n", encoding="utf-8")
-        partial_path.replace(path)
+        write_json(path, dict(features))
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}). Make room.") from None

@@ -1,7 +1,6 @@
 """Loss curves of all trainings of a campaign in one picture."""
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 from bratseg.training.layout import HISTORY
 from bratseg.training.stages import Stage
 from bratseval.extras import PICTURE, require
+from bratseval.files.atomic import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,9 +44,8 @@ def draw_curves(path: Path, stages: Sequence[Stage]) -> bool:
         for (title, folds), (losses, dice) in zip(groups.items(), axes, strict=True):
             _draw(losses, dice, title, folds)
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{os.getpid()}.{path.name}")
-        figure.savefig(partial, dpi=100)
-        partial.replace(path)
+        with replacing(path) as partial:
+            figure.savefig(partial, dpi=100, format="png")
     return True
 
 

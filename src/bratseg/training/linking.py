@@ -7,12 +7,13 @@ from typing import Final
 
 from bratseg.training.campaign import Domain
 from bratseg.training.layout import Layout
-from bratseg.training.records import sha256_of, write_json
+from bratseg.training.records import write_json
 from bratseval.challenge import LABEL_NAMES, MODALITIES
 from bratseval.errors import InputError
 from bratseval.files.case_images import MAX_AFFINE_DIFFERENCE_MM
 from bratseval.files.cases import Case, find_cases
 from bratseval.files.nifti import VoxelGrid, read_grid, read_labels
+from bratseval.files.sha256 import sha256_of_file
 
 # WT, TC, ET of BraTS's own labels; a region's order is the label painted for it: ED, NCR, ET.
 REGIONS: Final[Mapping[str, object]] = {"background": 0, "WT": [1, 2, 3], "TC": [1, 3], "ET": [3]}
@@ -46,7 +47,9 @@ def link_dataset(source: Path, layout: Layout, domain: Domain) -> None:
     for case in found.cases:
         _link(case, raw, ending)
     write_json(raw / "dataset.json", _description(len(found.cases), ending))
-    write_json(layout.cases(domain), {case.id: {p.name: sha256_of(p) for p in _files(case)} for case in found.cases})
+    write_json(
+        layout.cases(domain), {case.id: {p.name: sha256_of_file(p) for p in _files(case)} for case in found.cases}
+    )
 
 
 def _files(case: Case) -> tuple[Path, ...]:

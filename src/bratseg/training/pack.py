@@ -1,6 +1,5 @@
 """A campaign's checkpoints and what was fitted on them, as a weights folder that inference runs."""
 
-import hashlib
 import json
 import shutil
 import tomllib
@@ -13,11 +12,12 @@ from typing import Final
 from bratseg.models.member import Network
 from bratseg.training.campaign import Campaign, Domain, read_campaign
 from bratseg.training.layout import FINAL, HISTORY, Layout
-from bratseg.training.records import sha256_of, write_json
+from bratseg.training.records import write_json
 from bratseg.weights.convert.convert import convert_model_folder
 from bratseg.weights.folder import CLUSTERS, list_file, read_manifest, read_weights, write_manifest
 from bratseval.errors import InputError
 from bratseval.files.json_fields import read_json
+from bratseval.files.sha256 import sha256_of_bytes, sha256_of_file
 
 PROVENANCE: Final = "provenance.json"
 TUNING: Final = "tuning.json"
@@ -157,9 +157,9 @@ def _provenance(
     numbered = [name for name in campaign.data if layout.splits(name).is_file()]
     return {
         "format": 1,
-        "campaign": {"name": campaign.name, "sha256": hashlib.sha256(text).hexdigest(), "settings": settings},
+        "campaign": {"name": campaign.name, "sha256": sha256_of_bytes(text), "settings": settings},
         "data": {
-            name: {"cases": len(json.loads(path.read_text("utf-8"))), "sha256": sha256_of(path)}
+            name: {"cases": len(json.loads(path.read_text("utf-8"))), "sha256": sha256_of_file(path)}
             for name, path in datasets.items()
         },
         "splits": {name: json.loads(layout.splits(name).read_text("utf-8")) for name in numbered},

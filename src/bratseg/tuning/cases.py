@@ -1,11 +1,8 @@
 """One training case of the tuning: its out-of-fold answers mixed, measured and scored at every threshold."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -25,6 +22,7 @@ from bratseval.files.cases import Case
 from bratseval.files.nifti import VoxelGrid, read_grid, read_labels
 from bratseval.files.orientation import reorient, reorient_back, reoriented_affine
 from bratseval.files.spacing import spacing_mm
+from bratseval.process_map import map_in_order
 
 GRID: Final = Grid()
 
@@ -69,21 +67,9 @@ def each_case(
         jobs: processes; each takes one case at a time.
 
     Raises:
-        InputError: a process was killed from outside, most likely for its memory.
+        ChildProcessError: a process was killed from outside, most likely for its memory.
     """
-    if jobs == 1:
-        results = map(partial(_result_or_reason, work), cases)
-        yield from _without_failed(cases, results, failed)
-        return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        try:
-            yield from _without_failed(cases, pool.map(partial(_result_or_reason, work), cases), failed)
-        except BrokenProcessPool:
-            raise InputError(
-                f"one of {jobs} processes was killed, most likely for its memory. Use fewer --jobs."
-            ) from None
-        finally:
-            pool.shutdown(cancel_futures=True)
+    yield from _without_failed(cases, map_in_order(partial(_result_or_reason, work), cases, jobs), failed)
 
 
 def shares_of_case(

@@ -1,7 +1,6 @@
 """The files that tuning leaves: tuning.json, cases.csv and, through `clusters`, clusters.json."""
 
 import csv
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,6 +19,8 @@ from bratseg.tuning.grid import BECOMES, NOTHING, REMOVED, SCARCE, Point
 from bratseg.tuning.run import Tuned, clusters_of
 from bratseg.tuning.search import Objective
 from bratseg.weights.folder import CLUSTERS, Weights
+from bratseval.files.atomic import write_text
+from bratseval.files.sha256 import sha256_of_bytes, sha256_of_file
 
 FORMAT: Final = 1
 TUNING: Final = "tuning.json"
@@ -79,22 +80,22 @@ def write_tuning(output: Path, tuned: Tuned, rules: Rules, weights: Weights, spl
         "failed": dict(tuned.failed),
         "provenance": provenance,
     }
-    _write(output / TUNING, json.dumps(content, indent=1) + "\n")
-    _write(output / CASES, _table(tuned))
+    write_text(output / TUNING, json.dumps(content, indent=1) + "\n")
+    write_text(output / CASES, _table(tuned))
 
 
 def _provenance(output: Path, tuned: Tuned, weights: Weights, splits: Path) -> dict[str, object]:
-    made_from = hashlib.sha256()
+    made_from = []
     for row in sorted(tuned.rows, key=lambda row: row.case):
         for member in tuned.members:
             told = json.loads((output / FOLDER / member / f"{row.case}.json").read_text("utf-8"))
-            made_from.update(json.dumps([row.case, member, told], sort_keys=True).encode())
+            made_from.append(json.dumps([row.case, member, told], sort_keys=True))
     return {
         "weights": weights.name,
         "weights_sha256": weights.digest,
-        "splits_sha256": hashlib.sha256(splits.read_bytes()).hexdigest(),
+        "splits_sha256": sha256_of_file(splits),
         "cases": len(tuned.rows),
-        "cases_sha256": made_from.hexdigest(),
+        "cases_sha256": sha256_of_bytes("".join(made_from).encode()),
         "versions": {name: told for name in _PACKAGES if (told := _version(name))},
     }
 
@@ -185,9 +186,3 @@ def _table(tuned: Tuned) -> str:
         ]
         writer.writerow([row.case, *place, row.reason, *scores])
     return text.getvalue()
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)

@@ -11,6 +11,7 @@ from bratseg.tuning.grid import REMOVED, Point
 from bratseg.tuning.run import Tuned
 from bratseg.tuning.search import Values
 from bratseval.extras import PICTURE, require
+from bratseval.files.atomic import replacing
 
 LANDSCAPE: Final = "threshold_landscape.png"
 _NAMES: Final = {"dice": "lesion-wise Dice", "hd95": "lesion-wise HD95 in mm"}
@@ -56,7 +57,8 @@ def draw_landscape(path: Path, tuned: Tuned, rules: Rules) -> None:
         f"tuned {worth.tuned:.4f} (in-sample), left out {worth.left_out:.4f}: {verdict}",
         fontsize=11,
     )
-    figure.savefig(path, dpi=110)
+    with replacing(path) as partial:
+        figure.savefig(partial, dpi=110, format="png")
 
 
 def _lines(tuned: Tuned, rules: Rules) -> Iterator[tuple[str, Values, Point]]:

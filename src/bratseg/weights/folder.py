@@ -1,6 +1,5 @@
 """Weights folders: what is in one, proven by its manifest, and adding a member to one."""
 
-import hashlib
 import json
 import tomllib
 from dataclasses import dataclass, replace
@@ -10,7 +9,9 @@ from typing import Final
 from bratseg.models.description import read_description
 from bratseg.models.member import MemberDescription
 from bratseval.errors import InputError
+from bratseval.files.atomic import write_text
 from bratseval.files.json_fields import Fields
+from bratseval.files.sha256 import sha256_of_file
 
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.toml"
@@ -104,7 +105,7 @@ def read_weights(folder: Path) -> Weights:
         name=manifest.name,
         members=tuple(entries),
         clusters=folder / CLUSTERS if CLUSTERS in listed else None,
-        digest=hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest(),
+        digest=sha256_of_file(folder / MANIFEST),
     )
 
 
@@ -146,9 +147,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     for file in manifest.files:
         text += ["", "[[file]]", f"path = {_quoted(file.path)}", f'sha256 = "{file.sha256}"']
         text += [f"bytes = {file.bytes}", f"source = {_quoted(file.source)}", f"licence = {_quoted(file.licence)}"]
-    partial = folder / f".{MANIFEST}.part"
-    partial.write_text("\n".join(text) + "\n", encoding="utf-8")
-    partial.replace(folder / MANIFEST)
+    write_text(folder / MANIFEST, "\n".join(text) + "\n")
 
 
 def add_member(folder: Path, name: str, share: float, *, source: str, licence: str) -> Manifest:
@@ -178,8 +177,7 @@ def add_member(folder: Path, name: str, share: float, *, source: str, licence: s
 
 def list_file(folder: Path, path: Path, *, source: str, licence: str) -> ManifestFile:
     """The manifest's entry for a file inside a weights folder."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = sha256_of_file(path)
     return ManifestFile(path.relative_to(folder).as_posix(), digest, path.stat().st_size, source, licence)
 
 
@@ -241,8 +239,7 @@ def _file_problems(folder: Path, file: ManifestFile) -> list[str]:
     if size != file.bytes:
         return [f"{path}: has the wrong size, expected {file.bytes} bytes, got {size}. {_ADVICE}"]
     try:
-        with path.open("rb") as opened:
-            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        digest = sha256_of_file(path)
     except OSError as error:
         return [
             f"{path}: cannot be read ({error.strerror}), expected a file that every user may read. Correct its mode."

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from bratseval.errors import InputError
+from bratseval.files.atomic import remove_partial_files
 from bratseval.files.nifti import (
     grid_of,
     read_grid,
     read_image,
     read_labels,
-    remove_partial_files,
     write_image,
     write_labels,
 )

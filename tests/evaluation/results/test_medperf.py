@@ -10,8 +10,7 @@ import yaml
 
 from bratseval.cli import main
 from bratseval.errors import InputError
-from bratseval.files.yaml_text import read_flat_yaml, to_yaml
-from bratseval.results.medperf import read_parameters
+from bratseval.results.medperf import read_flat_yaml, read_parameters, to_yaml
 from factories.submissions import CUBE, OTHER, write_prediction, write_reference
 
 
@@ -42,10 +41,14 @@ def test_parameters_name_an_edition(tmp_path: Path, text: str, name: str) -> Non
         ("challenge: BraTS-SSA\nedition: gli-2023", "the challenge BraTS-SSA and the edition gli-2023"),
         ("edition: 2023", "2023: is no edition"),
         ("edition: ssa-2023\nthreshold: 0.5", "the key threshold is unknown"),
-        ("edition: ssa-2023\nedition: gli-2023", "line 2 gives edition once more"),
-        ("edition: [ssa-2023]", "line 1 is 'edition: [ssa-2023]', expected `key: value`"),
+        ("edition: ssa-2023\nedition: gli-2023", "line 2: gives edition once more, expected each key once"),
+        ("edition: [ssa-2023]", "line 1: is no pair of plain texts, expected `key: value`"),
         ("edition: !!python/object:os.system x", "expected `key: value`"),
-        ("- ssa-2023", "expected `key: value`"),
+        ("- ssa-2023", "is no table, expected lines like `key: value`, got a list"),
+        ("edition: ", "line 1: is no pair of plain texts"),
+        ("? [edition]\n: ssa-2023", "line 1: is no pair of plain texts"),
+        ("a: 1\n---\nb: 2", "is not YAML"),
+        ("[" * 60_000, "is not YAML"),
         ("", ": is no edition"),
     ],
 )
@@ -62,7 +65,7 @@ def test_parameters_that_cannot_be_read_are_refused(tmp_path: Path, content: byt
     path = tmp_path / "parameters.yaml"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(InputError, match="is no text" if content else "cannot be read"):
+    with pytest.raises(InputError, match="is not YAML" if content else "cannot be read"):
         read_flat_yaml(path)
 
 

@@ -1,12 +1,8 @@
 """Phantoms as a network sees them, kept on disk between steps of a training and between trainings."""
 
-import hashlib
-import os
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +13,9 @@ from bratseg.inference.preprocessing import preprocess
 from bratseg.models.member import Preprocessing
 from bratseg.phantoms.phantom import make_phantom
 from bratseval.challenge import MODALITIES
+from bratseval.files.atomic import replacing
+from bratseval.files.sha256 import sha256_of_bytes
+from bratseval.process_map import map_in_order
 
 _BOX_MM: Final = (164.0, 204.0, 156.0)  # a volume that holds every phantom's brain
 # The files that decide what a phantom looks like; a change in one of them makes new phantoms.
@@ -44,21 +43,14 @@ def make_samples(folder: Path, seeds: Iterable[int], recipe: Preprocessing, *, p
     """Make what is missing of the phantoms of some seeds, several at a time; gives how many were made."""
     missing = [seed for seed in seeds if not _path(folder, seed, recipe).exists()]
     make = partial(load_sample, folder, recipe=recipe)
-    if processes == 1 or len(missing) <= 1:
-        for seed in missing:
-            make(seed)
-    else:
-        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-            for _ in pool.map(make, missing):
-                pass
+    for _ in map_in_order(make, missing, min(processes, len(missing))):
+        pass
     return len(missing)
 
 
 def _path(folder: Path, seed: int, recipe: Preprocessing) -> Path:
-    digest = hashlib.sha256(repr(recipe).encode())
-    for name in _SOURCES:
-        digest.update(Path(__file__).with_name(name).read_bytes())
-    return folder / digest.hexdigest()[:12] / f"{seed}.npz"
+    made_from = [repr(recipe).encode(), *(Path(__file__).with_name(name).read_bytes() for name in _SOURCES)]
+    return folder / sha256_of_bytes(b"".join(made_from))[:12] / f"{seed}.npz"
 
 
 def _make(path: Path, seed: int, recipe: Preprocessing) -> None:
@@ -70,7 +62,6 @@ def _make(path: Path, seed: int, recipe: Preprocessing) -> None:
     channels = np.stack([phantom.images[modality].transpose(2, 1, 0) for modality in MODALITIES])
     prepared = preprocess(channels, spacing, recipe)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial_path = path.with_name(f".{path.name}.{os.getpid()}.part.npz")
     labels = phantom.labels.transpose(2, 1, 0)[prepared.crop]
-    np.savez(partial_path, data=prepared.data.astype(np.float16), labels=labels)
-    partial_path.replace(path)
+    with replacing(path) as partial_path, partial_path.open("wb") as file:
+        np.savez(file, data=prepared.data.astype(np.float16), labels=labels)

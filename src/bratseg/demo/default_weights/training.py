@@ -27,6 +27,7 @@ from bratseg.models.member import (
 from bratseg.models.networks import build_mednext, build_unet, fill, stored_state
 from bratseg.weights.folder import DESCRIPTION, MANIFEST, add_member, read_manifest, write_manifest
 from bratseval.challenge import MODALITIES
+from bratseval.files.atomic import replacing, write_bytes
 
 FIRST_SEED: Final = 1_000_000  # of the phantoms trained on; tests and demonstrations stay below
 SHARES: Final = {"nnunet": 0.4722, "mednext": 0.5278}  # arXiv 2412.04111
@@ -159,9 +160,7 @@ def export(output: Path, tensors: dict[str, torch.Tensor], settings: Settings, i
     """Write a member of a weights folder from a network's tensors, as float16."""
     member = output / settings.network
     member.mkdir(parents=True, exist_ok=True)
-    partial = member / f".{_FOLD}.part"
-    partial.write_bytes(save({name: tensor.half().contiguous() for name, tensor in tensors.items()}))
-    partial.replace(member / _FOLD)
+    write_bytes(member / _FOLD, save({name: tensor.half().contiguous() for name, tensor in tensors.items()}))
     write_description(member / DESCRIPTION, _description(settings, iterations, seconds))
     add_member(
         output,
@@ -280,9 +279,10 @@ def _save(run: _Run, path: Path, settings: Settings) -> None:
     for number, moments in run.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": value for name, value in moments.items()}
     facts = {"iteration": run.iteration, "seconds": run.seconds, "loss": run.loss, "settings": asdict(settings)}
-    partial = path.with_name(f".{path.name}.part")
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, {"facts": json.dumps(facts)})
-    partial.replace(path)
+    with replacing(path) as partial:
+        save_file(
+            {name: tensor.contiguous() for name, tensor in tensors.items()}, partial, {"facts": json.dumps(facts)}
+        )
 
 
 def _resume(run: _Run, path: Path, settings: Settings) -> None:

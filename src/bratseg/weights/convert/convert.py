@@ -4,7 +4,6 @@ The only place that opens a pickle, and only with torch's restricted reader: a c
 that names anything but tensors and a few numpy scalars is refused, and runs nothing.
 """
 
-import hashlib
 import re
 import shutil
 from _pickle import UnpicklingError  # the class of torch's refusal; nothing is unpickled with this module
@@ -32,6 +31,7 @@ from bratseg.weights.folder import DESCRIPTION, add_member
 from bratseval.challenge import Modality
 from bratseval.errors import InputError
 from bratseval.files.json_fields import read_json
+from bratseval.files.sha256 import sha256_of_file
 
 # Older ones let crafted files run code even under weights_only (CVE-2025-32434, CVE-2026-24747).
 SAFE_TORCH: Final = "2.10"
@@ -256,8 +256,7 @@ def _write_member(
         for source, fold, found in zip(sources, description.folds, folds, strict=True):
             check_fit(network, found.state, source)
             save_state(partial / fold, found.state)
-            with source.open("rb") as file:
-                hashes[fold] = {"file": source.name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+            hashes[fold] = {"file": source.name, "sha256": sha256_of_file(source)}
         description = replace(description, provenance={**description.provenance, "folds": hashes})
         write_description(partial / DESCRIPTION, description)
         read_description(partial / DESCRIPTION)  # what the run time would refuse is refused now

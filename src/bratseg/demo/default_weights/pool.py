@@ -13,14 +13,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+import bratseg.phantoms
 from bratseg.inference.preprocessing import preprocess
 from bratseg.models.member import Preprocessing
 from bratseg.phantoms.phantom import make_phantom
 from bratseval.challenge import MODALITIES
 
 _BOX_MM: Final = (164.0, 204.0, 156.0)  # a volume that holds every phantom's brain
-# The files that decide what a phantom looks like; a change in one of them makes new phantoms.
-_SOURCES: Final = ("fields.py", "anatomy.py", "tumour.py", "appearance.py", "phantom.py", "pool.py")
+# The files that decide, with this one, what a phantom looks like; a change in one of them makes new phantoms.
+_SOURCES: Final = ("fields.py", "anatomy.py", "tumour.py", "appearance.py", "phantom.py")
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +57,9 @@ def make_samples(folder: Path, seeds: Iterable[int], recipe: Preprocessing, *, p
 
 def _path(folder: Path, seed: int, recipe: Preprocessing) -> Path:
     digest = hashlib.sha256(repr(recipe).encode())
-    for name in _SOURCES:
-        digest.update(Path(__file__).with_name(name).read_bytes())
+    room = Path(bratseg.phantoms.__file__).parent
+    for source in (*(room / name for name in _SOURCES), Path(__file__)):
+        digest.update(source.read_bytes())
     return folder / digest.hexdigest()[:12] / f"{seed}.npz"
 
 

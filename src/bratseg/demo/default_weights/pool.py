@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+import bratseg.phantoms
 from bratseg.inference.preprocessing import preprocess
 from bratseg.models.member import Preprocessing
 from bratseg.phantoms.phantom import make_phantom
@@ -18,8 +19,8 @@ from bratseval.files.sha256 import sha256_of_bytes
 from bratseval.process_map import map_in_order
 
 _BOX_MM: Final = (164.0, 204.0, 156.0)  # a volume that holds every phantom's brain
-# The files that decide what a phantom looks like; a change in one of them makes new phantoms.
-_SOURCES: Final = ("fields.py", "anatomy.py", "tumour.py", "appearance.py", "phantom.py", "pool.py")
+# The files that decide, with this one, what a phantom looks like; a change in one of them makes new phantoms.
+_SOURCES: Final = ("fields.py", "anatomy.py", "tumour.py", "appearance.py", "phantom.py")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,9 @@ def make_samples(folder: Path, seeds: Iterable[int], recipe: Preprocessing, *, p
 
 
 def _path(folder: Path, seed: int, recipe: Preprocessing) -> Path:
-    made_from = [repr(recipe).encode(), *(Path(__file__).with_name(name).read_bytes() for name in _SOURCES)]
+    room = Path(bratseg.phantoms.__file__).parent
+    sources = (*(room / name for name in _SOURCES), Path(__file__))
+    made_from = [repr(recipe).encode(), *(source.read_bytes() for source in sources)]
     return folder / sha256_of_bytes(b"".join(made_from))[:12] / f"{seed}.npz"
 
 

@@ -29,7 +29,7 @@ ROOMS = {
     ),
     ANSWER: (
         "models", "weights", "radiomics", "postprocess", "inference", "folds", "training", "tuning",
-        "phantoms", "demo", "cli", "entrypoint",
+        "phantoms", "demo", "api", "cli", "entrypoint",
     ),
 }  # fmt: skip
 

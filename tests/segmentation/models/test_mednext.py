@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +98,16 @@ def test_mednext_m_has_the_official_number_of_parameters() -> None:
     assert sum(tensor.numel() for tensor in stored_state(network).values()) == 17_549_091
 
 
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    """Sums in the same order on every machine: how torch rounds depends on how many threads share the work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("wrapping", WRAPPINGS)
 @pytest.mark.parametrize("heads", [True, False])
 def test_checkpoints_in_the_wild_compute_the_same(tmp_path: Path, wrapping: str, heads: bool) -> None:

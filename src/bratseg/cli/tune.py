@@ -58,7 +58,9 @@ def _tune(arguments: argparse.Namespace) -> int:
         arguments.splits,
         arguments.output,
         rules,
-        lambda folder, fold: load_member(folder, device=device, mirroring=config.mirroring, folds=[fold]),
+        lambda entry, fold: load_member(
+            entry.path, device=device, mirroring=config.mirroring, folds=[fold], description=entry.description
+        ),
         mirroring=config.mirroring,
         tile_step=config.tile_step,
         jobs=arguments.jobs,

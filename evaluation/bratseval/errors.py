@@ -8,3 +8,7 @@ class InputError(Exception):
     problems stand on lines of their own. Everything else that is raised is a
     defect of the harness and keeps its traceback.
     """
+
+
+class UsageError(InputError):
+    """A command's arguments are wrong, whatever the files hold: exit code 2, where other input errors are 3."""

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from types import FrameType
 
 from bratseval.cli.check import add_check
-from bratseval.cli.codes import ENVIRONMENT, INTERRUPTED, INVALID_INPUT, TERMINATED
+from bratseval.cli.codes import ENVIRONMENT, INTERRUPTED, INVALID_INPUT, TERMINATED, USAGE
 from bratseval.cli.compare import add_compare
 from bratseval.cli.editions import add_editions
 from bratseval.cli.evaluate import add_evaluate
@@ -17,7 +17,7 @@ from bratseval.cli.printable import printable
 from bratseval.cli.rank import add_rank
 from bratseval.cli.report import add_report
 from bratseval.cli.score import add_score
-from bratseval.errors import InputError
+from bratseval.errors import InputError, UsageError
 from bratseval.extras import MissingExtraError, import_errors_named
 
 
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ENVIRONMENT
     except InputError as error:
         print(printable(str(error)), file=sys.stderr)
-        return INVALID_INPUT
+        return USAGE if isinstance(error, UsageError) else INVALID_INPUT
     except KeyboardInterrupt:
         return INTERRUPTED
     return code

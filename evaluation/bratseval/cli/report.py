@@ -11,7 +11,7 @@ from bratseval.cli.codes import ENVIRONMENT, OK
 from bratseval.cli.cores import cores
 from bratseval.cli.printable import printable
 from bratseval.cli.rank import add_ranking_options, settings
-from bratseval.errors import InputError
+from bratseval.errors import UsageError
 from bratseval.extras import REPORT, require
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _submissions(arguments: argparse.Namespace) -> "list[Submission]":
     from bratseval.report.contents import Submission
 
     if (arguments.leaderboard is None) == (not arguments.scores):
-        raise InputError("report: wants scores.json files or --leaderboard, one of both. Name what to report.")
+        raise UsageError("report: wants scores.json files or --leaderboard, one of both. Name what to report.")
     if arguments.leaderboard is not None:
         with Leaderboard(arguments.leaderboard) as board:
             entries = [board.find(name) for name in arguments.entries] or list(board.entries())

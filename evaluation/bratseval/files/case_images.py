@@ -11,9 +11,9 @@ from bratseval.challenge import MODALITIES, Modality
 from bratseval.errors import InputError
 from bratseval.files.cases import Case
 from bratseval.files.nifti import Image, VoxelGrid, read_image
+from bratseval.files.orientation import reoriented_spacing_mm, to_lps
 from bratseval.files.sha256 import sha256_of_file
 
-ORIENTATION: Final = "LPS"  # BraTS stores its voxels so; post-processing sees every case in it
 MAX_AFFINE_DIFFERENCE_MM: Final = 1e-3  # between the modalities of a case; BraTS co-registers them
 MAX_BRAIN_SHARE: Final = 0.6  # of a volume that is not 0: 16 % in BraTS space, 100 % with skull and air noise
 
@@ -28,6 +28,20 @@ class Volume:
     warnings: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class LpsCase:
+    """A case's images (x, y, z) on LPS axes, and the edges of their voxels along those axes."""
+
+    images: Mapping[Modality, NDArray[np.float32]]
+    spacing_mm: tuple[float, float, float]
+
+
+def case_in_lps(volume: Volume) -> LpsCase:
+    """The images of a case turned to LPS; they share memory with those of `volume`."""
+    images = {modality: to_lps(image, volume.grid.affine) for modality, image in volume.images.items()}
+    return LpsCase(images, reoriented_spacing_mm(volume.grid))
+
+
 def hash_case(case: Case) -> Mapping[Modality, str]:
     """The sha256 of each image file.
 
@@ -40,8 +54,11 @@ def hash_case(case: Case) -> Mapping[Modality, str]:
         raise InputError(f"{error.filename}: cannot be read ({error.strerror}). Check its permissions.") from None
 
 
-def read_case(case: Case) -> Volume:
+def read_case(case: Case, sha256: Mapping[Modality, str] | None = None) -> Volume:
     """A case's four images, checked against each other.
+
+    Args:
+        sha256: of each image file, where `hash_case` found it already; None hashes them here.
 
     Raises:
         InputError: with all that is wrong: an unsound file, shapes or affines that
@@ -56,7 +73,7 @@ def read_case(case: Case) -> Volume:
             warnings += images[modality].warnings
         except InputError as error:
             problems.append(str(error))
-    sha256 = hash_case(case)
+    sha256 = hash_case(case) if sha256 is None else sha256
     for i, modality in enumerate(MODALITIES):
         for other in MODALITIES[:i]:
             if sha256[modality] == sha256[other]:

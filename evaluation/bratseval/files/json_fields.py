@@ -1,11 +1,11 @@
 """Tables of JSON and TOML files read strictly: every key wanted, every key known."""
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bratseval.errors import InputError
+from bratseval.files.strict_json import MAX_BYTES, parse_json
 
 
 class Fields:
@@ -129,13 +129,17 @@ def read_json(path: Path) -> object:
     """What a JSON file says.
 
     Raises:
-        InputError: the file is not there, or is not UTF-8 JSON.
+        InputError: the file is not there, is too large, or is not JSON as `parse_json` reads it.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise InputError(f"{path}: is too large, expected at most {MAX_BYTES} bytes. Check what the file is.")
+        return parse_json(content)
     except OSError as error:
         raise InputError(f"{path}: cannot be read, {error.strerror}. Check the path.") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InputError(f"{path}: is not JSON, {error}. Take the file from its source again.") from error
 
 

@@ -1,6 +1,6 @@
 """Turning voxels between orientations: flips and swaps of axes, never interpolation."""
 
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 from nibabel.orientations import axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
@@ -9,6 +9,25 @@ from numpy.typing import NDArray
 from bratseval.files.nifti import VoxelGrid
 
 T = TypeVar("T", bound=np.generic)
+
+# Axes that run to the left, back and up. BraTS stores its voxels so; post-processing, features and pictures use it.
+LPS: Final = "LPS"
+
+
+def to_lps(voxels: NDArray[T], affine: NDArray[np.float64]) -> NDArray[T]:
+    """Voxels (x, y, z) or (c, x, y, z) on LPS axes. A view."""
+    return reorient(voxels, affine, LPS)
+
+
+def from_lps(voxels: NDArray[T], affine: NDArray[np.float64]) -> NDArray[T]:
+    """Undo `to_lps`: voxels on the axes of `affine`. A view."""
+    return reorient_back(voxels, affine, LPS)
+
+
+def reoriented_spacing_mm(grid: VoxelGrid, target: str = LPS) -> tuple[float, float, float]:
+    """The voxel edges (x, y, z) after `reorient(…, target)`, float64, from the affine."""
+    x, y, z = np.linalg.norm(reoriented_affine(grid, target)[:3, :3], axis=0).tolist()
+    return x, y, z
 
 
 def reorient(voxels: NDArray[T], affine: NDArray[np.float64], target: str) -> NDArray[T]:

@@ -162,11 +162,25 @@ def read_findings(path: Path) -> Findings:
     if len(content) > MAX_BYTES:
         raise InputError(f"{path}: is too large, expected at most {MAX_BYTES} bytes. Check what the file is.")
     try:
-        parsed = json.loads(content.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        told = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise InputError(f"{path}: is no JSON, expected a scores.json, got: {told}. Write it again.") from None
-    return Findings(str(path), parsed)
+        return Findings(str(path), parse_json(content))
+    except ValueError as error:
+        raise InputError(f"{path}: is no JSON, expected a scores.json, got: {error}. Write it again.") from None
+
+
+def parse_json(content: bytes) -> object:
+    """What JSON in UTF-8 says, read strictly.
+
+    pydantic and msgspec were measured on a scores.json of 219 cases with 20 lesions each: 0.47 s and 0.01 s,
+    0.75 s here. But msgspec reports the first problem alone, and of a key that stands twice both keep the last;
+    so this reader would stay beside either, and so would the edition's own checks and the form of the messages.
+
+    Raises:
+        ValueError: it is no JSON, is nested too deeply, has a key twice in one table, or a NaN or infinity.
+    """
+    try:
+        return json.loads(content.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def storable(text: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.errors import InputError
-from bratseval.files.orientation import reorient
+from bratseval.files.orientation import to_lps
 from bratseval.report.contents import Contents, lesion_rows, measures_of, number
 from bratseval.report.images import CaseFiles, CaseVolumes, read_volumes
 from bratseval.report.mosaics import colour_of, rgb, slices_through, strip
@@ -25,7 +25,6 @@ from bratseval.report.payload import (
 )
 from bratseval.report.template import NIIVUE, asset, render
 
-ORIENTATION: Final = "LPS"  # slices are drawn as radiologists look at them
 # Okabe and Ito's; what agrees is quiet.
 DIFFERENCES: Final[Mapping[int, tuple[str, str]]] = {
     AGREES: ("the same label", "#999999"),
@@ -135,10 +134,10 @@ def _shown(contents: Contents, volumes: CaseVolumes) -> Mapping[str, object]:
 def _strips(
     image: NDArray[np.uint8], overlays: Sequence[NDArray[np.uint8]], affine: NDArray[np.float64], values: Sequence[int]
 ) -> list[str]:
-    turned = [reorient(labels, affine, ORIENTATION) for labels in overlays]
+    turned = [to_lps(labels, affine) for labels in overlays]  # as radiologists look at slices
     slices = slices_through(turned)
     colours = {value: colour_of(value) for value in values}
-    return [strip(reorient(image, affine, ORIENTATION), labels, slices, colours) for labels in turned]
+    return [strip(to_lps(image, affine), labels, slices, colours) for labels in turned]
 
 
 def _css(colour: tuple[int, int, int]) -> str:

@@ -14,8 +14,8 @@ from bratseg.cli.show import add_demo, add_phantom, info
 from bratseg.cli.train import add_train
 from bratseg.cli.tune import add_tune
 from bratseg.cli.weights import add_weights
-from bratseval.cli.codes import ENVIRONMENT, INTERRUPTED, TERMINATED, USAGE
-from bratseval.errors import InputError
+from bratseval.cli.codes import ENVIRONMENT, INTERRUPTED, INVALID_INPUT, TERMINATED, USAGE
+from bratseval.errors import InputError, UsageError
 from bratseval.extras import MissingExtraError, import_errors_named
 
 
@@ -31,7 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ENVIRONMENT
     except InputError as error:
         print(error, file=sys.stderr)
-        return USAGE
+        return USAGE if isinstance(error, UsageError) else INVALID_INPUT
+    except ChildProcessError as error:
+        print(f"{arguments.program}: {error}", file=sys.stderr)
+        return ENVIRONMENT
     except KeyboardInterrupt:
         return INTERRUPTED
     return code

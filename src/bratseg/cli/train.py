@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bratseval.cli.codes import OK
-from bratseval.errors import InputError
+from bratseval.errors import UsageError
 from bratseval.extras import INFER, TRAINING, MissingExtraError, require
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def _train(arguments: argparse.Namespace) -> int:
         return OK
     source: Path | None = arguments.campaign
     if source is None:
-        raise InputError("CAMPAIGN: is missing, expected a TOML file. `bratseg train --template` prints one.")
+        raise UsageError("CAMPAIGN: is missing, expected a TOML file. `bratseg train --template` prints one.")
     folder: Path = arguments.output or source.with_suffix("")
     if arguments.plan:
         return _plan(source, folder)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bratseval.cli.codes import OK, SOME_FAILED
-from bratseval.errors import InputError
+from bratseval.errors import UsageError
 from bratseval.extras import CLUSTERING, INFER, PICTURE, RADIOMICS, require
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _tune(arguments: argparse.Namespace) -> int:
 
     rules = Rules(edition(arguments.edition), arguments.objective, arguments.mode, arguments.fill, arguments.preset)
     if not rules.edition.family.startswith("lesionwise"):
-        raise InputError(f"--edition: {arguments.edition} has no lesion-wise mean, expected one of 2023 to 2025.")
+        raise UsageError(f"--edition: {arguments.edition} has no lesion-wise mean, expected one of 2023 to 2025.")
     _check_place(arguments)
     config = read_config(arguments.parameters)
     weights = read_weights(arguments.weights)
@@ -58,7 +58,9 @@ def _tune(arguments: argparse.Namespace) -> int:
         arguments.splits,
         arguments.output,
         rules,
-        lambda folder, fold: load_member(folder, device=device, mirroring=config.mirroring, folds=[fold]),
+        lambda entry, fold: load_member(
+            entry.path, device=device, mirroring=config.mirroring, folds=[fold], description=entry.description
+        ),
         mirroring=config.mirroring,
         tile_step=config.tile_step,
         jobs=arguments.jobs,
@@ -77,9 +79,9 @@ def _check_place(arguments: argparse.Namespace) -> None:
     for name in ("cases", "weights"):
         folder = getattr(arguments, name)
         if output.is_relative_to(folder.resolve()):
-            raise InputError(f"{arguments.output}: lies in {folder}, expected a folder of its own. Choose another.")
+            raise UsageError(f"{arguments.output}: lies in {folder}, expected a folder of its own. Choose another.")
     if arguments.jobs < 1:
-        raise InputError(f"--jobs: is {arguments.jobs}, expected 1 or more. Correct it.")
+        raise UsageError(f"--jobs: is {arguments.jobs}, expected 1 or more. Correct it.")
 
 
 def _tell(tuned: "Tuned", objective: str) -> None:

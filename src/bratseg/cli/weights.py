@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bratseval.challenge import MODALITIES, Modality
 from bratseval.cli.codes import OK
-from bratseval.errors import InputError
+from bratseval.errors import UsageError
 from bratseval.extras import CLUSTERING, INFER, RADIOMICS, require
 
 
@@ -98,7 +98,7 @@ def _convert(arguments: argparse.Namespace) -> int:
         )
     else:
         if arguments.geometry is None:
-            raise InputError("--geometry: is missing, expected a JSON file for bare checkpoints. See docs/weights.md.")
+            raise UsageError("--geometry: is missing, expected a JSON file for bare checkpoints. See docs/weights.md.")
         description = convert_checkpoint(
             sources,
             arguments.output,
@@ -161,7 +161,7 @@ def _label_map(text: str | None) -> dict[int, int] | None:
     try:
         return {int(label): int(meant) for label, meant in (pair.split("=") for pair in text.split(","))}
     except ValueError:
-        raise InputError(f"--label-map: is {text!r}, expected pairs such as 1=2,2=1,3=3. Correct it.") from None
+        raise UsageError(f"--label-map: is {text!r}, expected pairs such as 1=2,2=1,3=3. Correct it.") from None
 
 
 def _channels(text: str | None) -> tuple[Modality, ...] | None:
@@ -171,4 +171,4 @@ def _channels(text: str | None) -> tuple[Modality, ...] | None:
     try:
         return tuple(named[word] for word in text.split(","))  # type: ignore[index]  # an unknown word is the KeyError
     except KeyError as error:
-        raise InputError(f"--channels: {error} is no modality, expected {','.join(MODALITIES)}. Correct it.") from None
+        raise UsageError(f"--channels: {error} is no modality, expected {','.join(MODALITIES)}. Correct it.") from None

@@ -14,10 +14,10 @@ from bratseg.inference.run import CaseResult, run_cases, write_report
 from bratseg.phantoms import make_phantom, write_phantom
 from bratseval.challenge import EDITIONS
 from bratseval.errors import InputError
-from bratseval.files.case_images import ORIENTATION, read_case
+from bratseval.files.case_images import case_in_lps, read_case
 from bratseval.files.cases import Case, find_cases
 from bratseval.files.nifti import read_labels
-from bratseval.files.orientation import reorient
+from bratseval.files.orientation import to_lps
 from bratseval.report.picture import draw_case
 from bratseval.scoring.case import score_case
 from bratseval.scoring.result import ScoredCase
@@ -83,15 +83,14 @@ def run_demo(
 
 
 def _draw(picture: Path, case: Case, segmentation: Path) -> None:
-    volume = read_case(case)
-    images = {modality: reorient(image, volume.grid.affine, ORIENTATION) for modality, image in volume.images.items()}
+    images = case_in_lps(read_case(case)).images
     reference = None if case.reference is None else _labels(case.reference)
     draw_case(picture, case.id, images, _labels(segmentation), reference)
 
 
 def _labels(path: Path) -> NDArray[np.uint8]:
     image = read_labels(path)
-    return reorient(image.voxels, image.grid.affine, ORIENTATION)
+    return to_lps(image.voxels, image.grid.affine)
 
 
 def _score(case: Case, segmentation: Path) -> ScoredCase | None:

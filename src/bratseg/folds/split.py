@@ -15,7 +15,7 @@ import numpy as np
 
 from bratseg.folds.assign import TOLERANCE, Counts, dealt_kinds
 from bratseg.radiomics.projection import Numbers
-from bratseval.errors import InputError
+from bratseval.errors import UsageError
 
 NO_FEATURES: Final = -1  # the stratum of cases that have none
 # BraTS ids since 2023: BraTS-GLI-00005-100 is patient 00005 at time point 100
@@ -44,10 +44,10 @@ def check_folds(folds: int, patients: Sequence[str]) -> None:
     """Refuse what can't be dealt.
 
     Raises:
-        InputError: there are fewer patients than folds, or fewer than two folds.
+        UsageError: there are fewer patients than folds, or fewer than two folds.
     """
     if not 2 <= folds <= len(set(patients)):
-        raise InputError(
+        raise UsageError(
             f"folds: {folds} of {len(set(patients))} patients can't be made, expected from 2 to as many as patients. "
             "Correct the number."
         )
@@ -86,7 +86,7 @@ def deal(strata: Sequence[int], patients: Sequence[str], folds: int, seed: int =
         seed: decides which of equal patients goes where.
 
     Raises:
-        InputError: there are fewer patients than folds, or fewer than two folds.
+        UsageError: there are fewer patients than folds, or fewer than two folds.
     """
     check_folds(folds, patients)
     groups = _groups(patients)

@@ -40,7 +40,7 @@ def load_ensemble(folder: Path | None, config: Config, device: str | None) -> It
     with ExitStack() as stack:
         members = []
         for entry in weights.members:
-            member = load_member(entry.path, device=chosen, mirroring=config.mirroring)
+            member = load_member(entry.path, device=chosen, mirroring=config.mirroring, description=entry.description)
             stack.callback(member.close)
             members.append((member, entry.share))
         settings = Settings(

@@ -17,7 +17,7 @@ from bratseg.models.member import Member, OutOfDeviceMemory, Outputs
 from bratseg.weights.folder import DESCRIPTION, Entry, Weights
 from bratseval.errors import InputError
 from bratseval.files.atomic import replacing, write_json
-from bratseval.files.case_images import hash_case, read_case
+from bratseval.files.case_images import Volume, hash_case, read_case
 from bratseval.files.cases import Case
 from bratseval.files.json_fields import read_json
 from bratseval.files.sha256 import sha256_of_file
@@ -28,8 +28,8 @@ _FOLD: Final = re.compile(r"fold_(\d+)\.safetensors")
 # What a single case can raise for reasons of its own, as in `bratseg.inference.run`.
 _CASE_FAILURES: Final = (InputError, OSError, MemoryError, ArithmeticError, ValueError, LookupError, RuntimeError)
 
-# Loads one fold of a member: the member's folder and the fold's file.
-LoadFold = Callable[[Path, str], Member]
+# Loads one fold of a member: the member and the fold's file.
+LoadFold = Callable[[Entry, str], Member]
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,8 @@ def predict_out_of_fold(
 
     Args:
         folds: the fold of each case.
-        on_case: told (member, case, what happened) after each.
+        on_case: called with (member, case, what happened) after each; a member that had to
+            use less memory of its device is named there.
 
     Raises:
         InputError: a member lacks a fold that is needed; all of them are named.
@@ -145,15 +146,16 @@ def predict_out_of_fold(
             member: Member | None = None
             for case in own:
                 try:
-                    made_from = {**settings, "inputs": dict(hash_case(case))}
+                    sha256 = hash_case(case)
+                    made_from = {**settings, "inputs": dict(sha256)}
                     if _is_finished(folder, case.id, made_from):
                         kept += 1
                         on_case(entry.path.name, case.id, "kept")
                         continue
-                    member = member or load(entry.path, name)
-                    _predict(case, member, folder, made_from, tile_step)
+                    member = member or load(entry, name)
+                    steps = _predict(read_case(case, sha256), member, folder / f"{case.id}.npz", made_from, tile_step)
                     predicted += 1
-                    on_case(entry.path.name, case.id, f"predicted with {name}")
+                    on_case(entry.path.name, case.id, "; ".join((f"predicted with {name}", *steps)))
                 except (*_CASE_FAILURES, OutOfDeviceMemory) as error:
                     failed[case.id] = (
                         str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
@@ -210,13 +212,17 @@ def _settings(entry: Entry, fold: str, *, mirroring: bool, tile_step: float) -> 
     }
 
 
-def _predict(case: Case, member: Member, folder: Path, made_from: Mapping[str, object], tile_step: float) -> None:
-    probabilities = answer(read_case(case), member, tile_step, {}, [])
+def _predict(
+    volume: Volume, member: Member, path: Path, made_from: Mapping[str, object], tile_step: float
+) -> tuple[str, ...]:
+    """Write a prediction; gives each step down that the member took where its device was full."""
+    steps: list[str] = []
+    probabilities = answer(volume, member, tile_step, {}, steps)
     meaning = json.dumps(asdict(member.description.outputs))
-    path = folder / f"{case.id}.npz"
     with replacing(path) as partial, partial.open("wb") as file:
         np.savez_compressed(file, probabilities=probabilities.astype(np.float16), outputs=np.array(meaning))
     write_json(path.with_suffix(".json"), {**made_from, "sha256": sha256_of_file(path)})
+    return tuple(steps)
 
 
 def _is_finished(folder: Path, case: str, made_from: Mapping[str, object]) -> bool:

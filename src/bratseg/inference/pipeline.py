@@ -12,8 +12,8 @@ from bratseg.inference.preprocessing import Prepared, preprocess, restore, to_pr
 from bratseg.inference.sliding_window import sliding_window
 from bratseg.models.member import Member, OutOfDeviceMemory, Outputs, Preprocessing
 from bratseval.challenge import Modality
-from bratseval.files.case_images import ORIENTATION, Volume
-from bratseval.files.orientation import reorient, reorient_back, reoriented_affine
+from bratseval.files.case_images import Volume, case_in_lps
+from bratseval.files.orientation import from_lps, reorient, reoriented_affine, reoriented_spacing_mm, to_lps
 
 if TYPE_CHECKING:
     from bratseg.postprocess.clusters import Clusters
@@ -81,7 +81,7 @@ def segment(
     if mean is None:
         raise ValueError("an ensemble needs at least one member")
     labels, reason, removed = _postprocess(paint(mean, common), volume, ensemble)
-    own = np.ascontiguousarray(reorient_back(labels, volume.grid.affine, ORIENTATION))
+    own = np.ascontiguousarray(from_lps(labels, volume.grid.affine))
     return Segmentation(own, reason, removed, tuple(steps))
 
 
@@ -93,7 +93,7 @@ def answer(
     steps: list[str],
     on_tile: Callable[[int, int], None] = lambda *_: None,
 ) -> NDArray[np.float32]:
-    """One member's probabilities of a case, (outputs, x, y, z) in ORIENTATION.
+    """One member's probabilities of a case, (outputs, x, y, z) in LPS.
 
     Args:
         prepared: what earlier members left; the case is preprocessed once for each recipe.
@@ -114,8 +114,7 @@ def answer(
 def _prepare(volume: Volume, recipe: Preprocessing, inputs: Sequence[Modality]) -> Prepared:
     affine = volume.grid.affine
     channels = np.stack([reorient(volume.images[modality], affine, recipe.orientation) for modality in inputs])
-    spacing = np.linalg.norm(reoriented_affine(volume.grid, recipe.orientation)[:3, :3], axis=0)
-    z, y, x = (float(edge) for edge in spacing[::-1])
+    x, y, z = reoriented_spacing_mm(volume.grid, recipe.orientation)
     return preprocess(channels.transpose(0, 3, 2, 1), (z, y, x), recipe)
 
 
@@ -140,7 +139,7 @@ def _with_steps_down(
 def _turn(probabilities: NDArray[np.float32], volume: Volume, orientation: str) -> NDArray[np.float32]:
     """Probabilities (o, z, y, x) of a recipe's orientation as (o, x, y, z) in the common one. A view."""
     affine = reoriented_affine(volume.grid, orientation)
-    return reorient(probabilities.transpose(0, 3, 2, 1), affine, ORIENTATION)
+    return to_lps(probabilities.transpose(0, 3, 2, 1), affine)
 
 
 def _postprocess(labels: NDArray[np.uint8], volume: Volume, ensemble: Ensemble) -> tuple[NDArray[np.uint8], str, int]:
@@ -151,9 +150,6 @@ def _postprocess(labels: NDArray[np.uint8], volume: Volume, ensemble: Ensemble) 
         postprocess_case,  # with its scipy.spatial and pyradiomics, for those who need it
     )
 
-    affine = volume.grid.affine
-    images = {modality: reorient(image, affine, ORIENTATION) for modality, image in volume.images.items()}
-    spacing = np.linalg.norm(reoriented_affine(volume.grid, ORIENTATION)[:3, :3], axis=0)
-    x, y, z = (float(edge) for edge in spacing)
-    result = postprocess_case(labels, images, (x, y, z), ensemble.clusters)
+    case = case_in_lps(volume)
+    result = postprocess_case(labels, case.images, case.spacing_mm, ensemble.clusters)
     return result.labels, result.reason, sum(result.removed_voxels.values())

@@ -144,10 +144,11 @@ def _run_case(
     start = time.monotonic()
     target = output / f"{case.id}.nii.gz"
     try:
-        key = _key(hash_case(case), settings)
+        sha256 = hash_case(case)
+        key = _key(sha256, settings)
         if resume and _is_finished(target, case, key):
             return CaseResult(case.id, "skipped", "an earlier run finished it; verified"), ""
-        volume = read_case(case)
+        volume = read_case(case, sha256)
         result = _segment_case(case, target, volume, ensemble, key, on_tile)
     except InputError as error:
         result = CaseResult(case.id, "invalid_input", str(error))

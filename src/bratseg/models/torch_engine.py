@@ -47,7 +47,14 @@ def resolve_device(wanted: str) -> str:
     return f"cuda:{index}"
 
 
-def load_member(folder: Path, *, device: str, mirroring: bool, folds: Sequence[str] | None = None) -> Member:
+def load_member(
+    folder: Path,
+    *,
+    device: str,
+    mirroring: bool,
+    folds: Sequence[str] | None = None,
+    description: MemberDescription | None = None,
+) -> Member:
     """A member from its folder of a weights folder.
 
     Args:
@@ -56,12 +63,14 @@ def load_member(folder: Path, *, device: str, mirroring: bool, folds: Sequence[s
         mirroring: average over flips along all subsets of the description's axes,
             for 2 to the power of their number times the work.
         folds: files of the folds to use; None uses all.
+        description: what member.json says, where it was read already; None reads it.
 
     Raises:
         InputError: a file is missing or wrong, the tensors do not fit the network,
             or the device is not there.
     """
-    description = read_description(folder / "member.json")
+    if description is None:
+        description = read_description(folder / "member.json")
     networks = [_load_network(description, folder / name) for name in folds or description.folds]
     axes = description.mirror_axes if mirroring else ()
     return TorchMember(folder.name, description, networks, resolve_device(device), axes)

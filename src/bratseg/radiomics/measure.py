@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bratseg.radiomics.features import (
     EXTRACTOR,
@@ -24,11 +23,11 @@ from bratseg.radiomics.projection import Numbers
 from bratseval.challenge import Modality
 from bratseval.errors import InputError
 from bratseval.files.atomic import write_json
-from bratseval.files.case_images import MAX_AFFINE_DIFFERENCE_MM, ORIENTATION, hash_case, read_case
+from bratseval.files.case_images import MAX_AFFINE_DIFFERENCE_MM, case_in_lps, hash_case, read_case
 from bratseval.files.cases import Case
 from bratseval.files.csv_table import write_csv
 from bratseval.files.nifti import VoxelGrid, read_labels
-from bratseval.files.orientation import reorient, reoriented_affine
+from bratseval.files.orientation import to_lps
 from bratseval.files.sha256 import sha256_of_file, sha256_of_json
 from bratseval.process_map import map_in_order
 
@@ -119,10 +118,11 @@ def write_features(path: Path, measured: Sequence[Measured]) -> None:
 def _measure(segmented: Segmented, preset: Preset, cache: Path | None) -> Measured:
     case = segmented.case
     try:
-        kept = None if cache is None else cache / f"{_key(segmented, preset)}.json"
+        sha256 = hash_case(case)
+        kept = None if cache is None else cache / f"{_key(segmented, preset, sha256)}.json"
         features = None if kept is None else _read_kept(kept)
         if features is None:
-            features = _extract(segmented, preset)
+            features = _extract(segmented, preset, sha256)
             if kept is not None:
                 _keep(kept, features)
         return Measured(case.id, features)
@@ -132,14 +132,11 @@ def _measure(segmented: Segmented, preset: Preset, cache: Path | None) -> Measur
         return Measured(case.id, None, str(error), readable=False)
 
 
-def _extract(segmented: Segmented, preset: Preset) -> Mapping[str, float]:
-    volume, labels = read_case(segmented.case), read_labels(segmented.labels)
+def _extract(segmented: Segmented, preset: Preset, sha256: Mapping[Modality, str]) -> Mapping[str, float]:
+    volume, labels = read_case(segmented.case, sha256), read_labels(segmented.labels)
     _check_grid(segmented.labels, labels.grid, volume.grid)
-    images: dict[Modality, NDArray[np.float32]] = {
-        modality: reorient(image, volume.grid.affine, ORIENTATION) for modality, image in volume.images.items()
-    }
-    x, y, z = np.linalg.norm(reoriented_affine(volume.grid, ORIENTATION)[:3, :3], axis=0).tolist()
-    return extract_features(reorient(labels.voxels, labels.grid.affine, ORIENTATION), images, (x, y, z), preset)
+    turned = case_in_lps(volume)
+    return extract_features(to_lps(labels.voxels, labels.grid.affine), turned.images, turned.spacing_mm, preset)
 
 
 def _check_grid(path: Path, found: VoxelGrid, expected: VoxelGrid) -> None:
@@ -151,7 +148,7 @@ def _check_grid(path: Path, found: VoxelGrid, expected: VoxelGrid) -> None:
         )
 
 
-def _key(segmented: Segmented, preset: Preset) -> str:
+def _key(segmented: Segmented, preset: Preset, sha256: Mapping[Modality, str]) -> str:
     """The sha256 of all that a case's features depend on."""
     try:
         labels = sha256_of_file(segmented.labels)
@@ -162,7 +159,7 @@ def _key(segmented: Segmented, preset: Preset) -> str:
         "extractor": EXTRACTOR,
         "settings": dict(preset.settings),
         "limits": (MAX_GREY_LEVELS, MAX_SURFACE_FACES),
-        "images": dict(hash_case(segmented.case)),
+        "images": dict(sha256),
         "labels": labels,
     }
     return sha256_of_json(made_of)

@@ -17,10 +17,10 @@ from bratseg.tuning.search import CaseTable, Objective, score_grid
 from bratseg.tuning.shares import Shares, mix, score_shares
 from bratseval.challenge import Edition
 from bratseval.errors import InputError
-from bratseval.files.case_images import ORIENTATION, read_case
+from bratseval.files.case_images import case_in_lps, read_case
 from bratseval.files.cases import Case
 from bratseval.files.nifti import VoxelGrid, read_grid, read_labels
-from bratseval.files.orientation import reorient, reorient_back, reoriented_affine
+from bratseval.files.orientation import from_lps, to_lps
 from bratseval.files.spacing import spacing_mm
 from bratseval.process_map import map_in_order
 
@@ -96,10 +96,9 @@ def row_of_case(case: Case, *, output: Path, members: Sequence[str], rules: Rule
         mode=rules.mode,
         fill=rules.fill,
     )
-    images = {modality: reorient(image, grid.affine, ORIENTATION) for modality, image in volume.images.items()}
-    x, y, z = np.linalg.norm(reoriented_affine(grid, ORIENTATION)[:3, :3], axis=0).tolist()
+    turned = case_in_lps(volume)
     try:
-        found = extract_features(reorient(labels, grid.affine, ORIENTATION), images, (x, y, z), PRESETS[rules.preset])
+        found = extract_features(to_lps(labels, grid.affine), turned.images, turned.spacing_mm, PRESETS[rules.preset])
     except NoFeatures as reason:
         return Row(case.id, table, None, str(reason))
     return Row(case.id, table, np.array([found[name] for name in FEATURE_NAMES], dtype=np.float64), "")
@@ -108,9 +107,7 @@ def row_of_case(case: Case, *, output: Path, members: Sequence[str], rules: Rule
 def _answers(case: Case, output: Path, members: Sequence[str], grid: VoxelGrid) -> list[Answered]:
     """The members' answers on the case's own axes, in which it is scored."""
     answers = [read_answer(output, member, case.id) for member in members]
-    return [
-        Answered(reorient_back(answer.probabilities, grid.affine, ORIENTATION), answer.outputs) for answer in answers
-    ]
+    return [Answered(from_lps(answer.probabilities, grid.affine), answer.outputs) for answer in answers]
 
 
 def _reference(case: Case, grid: VoxelGrid) -> NDArray[np.uint8]:

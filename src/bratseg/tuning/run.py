@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
+from bratseg.inference.config import read_config
 from bratseg.inference.out_of_fold import LoadFold, OutOfFold, fold_of_cases, predict_out_of_fold, read_splits
 from bratseg.postprocess.clusters import Clusters
 from bratseg.postprocess.fit_clusters import ClusterFit, clusters_from, fit_clusters
@@ -20,8 +20,6 @@ from bratseg.tuning.shares import ShareChoice, Shares, choose_shares, share_grid
 from bratseg.weights.folder import Weights
 from bratseval.errors import InputError
 from bratseval.files.cases import Case
-
-PAPER: Final[Mapping[str, float]] = {"nnunet": 0.4722, "mednext": 0.5278}  # arXiv 2412.04111
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,8 +127,9 @@ def _check_references(cases: Sequence[Case]) -> None:
 
 
 def _paper(weights: Weights) -> Shares | None:
+    paper = read_config().shares
     networks = [entry.description.network for entry in weights.members]
-    return tuple(PAPER[network] for network in networks) if sorted(networks) == sorted(PAPER) else None
+    return tuple(paper[network] for network in networks) if sorted(networks) == sorted(paper) else None
 
 
 def _shares(

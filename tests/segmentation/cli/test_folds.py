@@ -112,7 +112,7 @@ def test_no_folds_are_made_while_a_case_can_not_be_read(
 def test_cases_without_a_reference_are_named(cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for case in ("BraTS-GLI-00001-100", "BraTS-GLI-00004-100"):
         (cohort / case / f"{case}-seg.nii.gz").unlink()
-    assert main(["folds", str(cohort), "-o", str(tmp_path / "folds")]) == 2
+    assert main(["folds", str(cohort), "-o", str(tmp_path / "folds")]) == 3
     shown = capsys.readouterr().err
     assert shown.count("has no reference") == 2
     assert "BraTS-GLI-00004-100: has no reference, expected BraTS-GLI-00004-100-seg.nii.gz" in shown

@@ -122,7 +122,7 @@ def test_a_leak_is_refused_by_name(campaign: Path, tmp_path: Path, capsys: pytes
     splits[1]["train"].append("BraTS-SSA-00003-000")
     (tmp_path / "splits.json").write_text(json.dumps(splits))
     command = ["tune", str(campaign / "cases"), "--weights", str(campaign / "weights"), "-o", str(tmp_path / "out")]
-    assert main([*command, "--splits", str(tmp_path / "splits.json")]) == 2
+    assert main([*command, "--splits", str(tmp_path / "splits.json")]) == 3
     assert "BraTS-SSA-00003-000 is in train and in val of fold 1, a leak" in capsys.readouterr().err
 
 
@@ -153,7 +153,7 @@ def test_a_member_without_a_fold_that_is_needed_is_refused(
 ) -> None:
     make_splits(tmp_path / "splits.json", [f"BraTS-SSA-{number:05d}-000" for number in range(CASES)], 3)
     command = ["tune", str(campaign / "cases"), "--weights", str(campaign / "weights"), "-o", str(tmp_path / "out")]
-    assert main([*command, "--splits", str(tmp_path / "splits.json")]) == 2
+    assert main([*command, "--splits", str(tmp_path / "splits.json")]) == 3
     shown = capsys.readouterr().err
     assert "one: has no fold_2, expected one for each fold of the splits" in shown
     assert "other: has no fold_2" in shown

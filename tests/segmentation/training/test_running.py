@@ -210,27 +210,27 @@ def test_tuning_gives_the_shares_and_a_share_of_nothing_leaves_a_network_out(cam
     assert main([*pack, "--tuning", str(tuning)]) == 0
     assert read_manifest(target).shares == (("mednext", 1.0),)
     (tuning / "tuning.json").write_text(json.dumps({"shares": {"members": {"nnunet": 1.0}}}), "utf-8")
-    assert main([*pack, "--tuning", str(tuning)]) == 2  # another campaign's
+    assert main([*pack, "--tuning", str(tuning)]) == 3  # another campaign's
     assert read_manifest(target).shares == (("mednext", 1.0),)  # and nothing was lost
 
 
 def test_what_is_not_trained_is_not_packed(campaign: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pack = ["weights", "pack", str(campaign), "-o", str(tmp_path / "weights"), "--licence", "Apache-2.0"]
-    assert main(pack) == 2
+    assert main(pack) == 3
     assert "finetune-mednext-1 is not done" in capsys.readouterr().err
     assert not (tmp_path / "weights").exists()
 
 
 def test_a_stage_whose_needs_are_not_done_is_refused(campaign: Path, tmp_path: Path) -> None:
     source, other = campaign.parent / "tiny.toml", str(tmp_path / "other")
-    assert main(["train", str(source), "-o", other, "--only", "plan"]) == 2
+    assert main(["train", str(source), "-o", other, "--only", "plan"]) == 3
 
 
 def test_a_failed_stage_names_its_log_and_shows_its_end(
     campaign: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "tiny.toml").write_text(TINY.replace('"GLI"', '"nowhere"'), "utf-8")
-    assert main(["train", str(tmp_path / "tiny.toml"), "--only", "link-pretrain"]) == 2
+    assert main(["train", str(tmp_path / "tiny.toml"), "--only", "link-pretrain"]) == 3
     told = capsys.readouterr().err
     assert "link-pretrain.log: link-pretrain ended with exit code 2" in told
     assert "nowhere: is not a folder" in told

@@ -14,6 +14,7 @@ from safetensors.torch import save, save_file
 
 from bratseg.demo.default_weights.augment import draw_patch
 from bratseg.demo.default_weights.pool import load_sample, make_samples
+from bratseg.inference.config import read_config
 from bratseg.models.description import write_description
 from bratseg.models.member import (
     MedNeXtArchitecture,
@@ -30,7 +31,6 @@ from bratseval.challenge import MODALITIES
 from bratseval.files.atomic import replacing, write_bytes
 
 FIRST_SEED: Final = 1_000_000  # of the phantoms trained on; tests and demonstrations stay below
-SHARES: Final = {"nnunet": 0.4722, "mednext": 0.5278}  # arXiv 2412.04111
 _FOLD: Final = "fold_0.safetensors"
 _STATE: Final = "state.safetensors"
 # A U-Net sees most of a brain at once; MedNeXt, slower a voxel, takes smaller tiles and more of them.
@@ -165,7 +165,7 @@ def export(output: Path, tensors: dict[str, torch.Tensor], settings: Settings, i
     add_member(
         output,
         settings.network,
-        SHARES[settings.network],
+        read_config().shares[settings.network],
         source="trained by `bratseg weights train` on phantoms of `bratseg phantom`",
         licence="Apache-2.0",
     )

@@ -29,7 +29,7 @@ from bratseg.weights.convert.mednext_keys import topology_of
 from bratseg.weights.convert.nnunet_plans import architecture_of, recipe_of, resolve_configuration
 from bratseg.weights.folder import DESCRIPTION, add_member
 from bratseval.challenge import Modality
-from bratseval.errors import InputError
+from bratseval.errors import InputError, UsageError
 from bratseval.files.json_fields import read_json
 from bratseval.files.sha256 import sha256_of_file
 
@@ -246,7 +246,7 @@ def _write_member(
 ) -> MemberDescription:
     """Convert fold by fold into a folder that is put in place whole, then list it."""
     if not name or Path(name).name != name or name.startswith("."):
-        raise InputError(f"--name: is {name!r}, expected a plain folder name. Choose another.")
+        raise UsageError(f"--name: is {name!r}, expected a plain folder name. Choose another.")
     network = build_network(description)
     hashes = {}
     partial = target / f".{name}.part"

@@ -6,9 +6,10 @@ import sys
 import tomllib
 from collections.abc import Mapping
 
+import numpy as np
 import pytest
 
-from bratseval import extras
+from bratseval import extras, score
 from bratseval.extras import INFER, PICTURE, REPORT, MissingExtraError, import_errors_named, require
 from factories.places import ROOT
 
@@ -97,6 +98,15 @@ def test_everything_that_is_missing_is_named_at_once(monkeypatch: pytest.MonkeyP
         require(REPORT)
     with pytest.raises(MissingExtraError, match=r"and matplotlib\. Install brats-harness\[infer,picture\]\.$"):
         require(INFER, PICTURE)
+
+
+def test_scores_without_pandas_name_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = np.zeros((8, 8, 8), np.uint8)
+    labels[2:5, 2:5, 2:5] = 3
+    scores = score(labels, labels, "ssa-2024", spacing_mm=(1, 1, 1))
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(MissingExtraError, match=r"^needs pandas\. Install brats-harness\[table\]\.$"):
+        scores.to_frame()
 
 
 def test_a_package_that_is_installed_and_broken_is_named_with_what_it_says() -> None:

@@ -1,10 +1,12 @@
 """The wheel works outside the checkout, on every Python that is found, with and without extras."""
 
 import json
+import re
+import resource
+import shutil
 import subprocess
 import sys
 import tarfile
-import time
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,13 +28,9 @@ WHEEL_MB, SDIST_MB = 12, 16  # 8.9 and 9.7 when this was written, 8.5 of them th
 CASE = "BraTS-PHA-00007-000"
 
 SCORE_TWO_FILES = """
-from bratseval.files.nifti import read_labels
-from bratseval.challenge import EDITIONS
-from bratseval.scoring.case import score_case
-from pathlib import Path
-import sys
-prediction, reference = (read_labels(Path(path)) for path in sys.argv[1:])
-print(score_case(prediction.voxels, reference.voxels, reference.grid.spacing_mm, EDITIONS["ssa-2024"]).regions["WT"])
+from bratseval import score
+scores = score("prediction.nii.gz", "reference.nii.gz", edition="ssa-2024")
+print(scores)
 """
 FEATURES = """
 import json, numpy as np
@@ -115,11 +113,15 @@ def test_the_sdist_builds_the_same_wheel(built: Distributions, tmp_path: Path) -
     assert members(again) == members(built.wheel)
 
 
-def test_two_files_are_scored(installed: Environment, phantom: Path) -> None:
-    reference = phantom / f"{CASE}-seg.nii.gz"
-    done = installed.run("python", "-c", SCORE_TWO_FILES, reference, reference)
-    assert done.returncode == 0, done.stderr
-    assert "'LesionWise_Score_Dice': 1.0" in done.stdout
+def test_two_files_are_scored_in_three_lines_of_python(installed: Environment, phantom: Path) -> None:
+    for name in ("prediction.nii.gz", "reference.nii.gz"):
+        shutil.copy(phantom / f"{CASE}-seg.nii.gz", installed.folder / name)
+    done = installed.run("python", "-c", SCORE_TWO_FILES)
+    assert (done.returncode, done.stderr) == (0, "")
+    (dice,) = re.findall(r"^LesionWise_Dice .*$", done.stdout, re.M)
+    assert dice.split()[1:] == ["1.0000"] * 3
+    frame = installed.run("python", "-c", f"{SCORE_TWO_FILES}scores.to_frame()")
+    assert frame.stderr.endswith("MissingExtraError: needs pandas. Install brats-harness[table].\n")
 
 
 @pytest.mark.parametrize(
@@ -152,11 +154,12 @@ def test_the_default_weights_are_found_in_an_installed_wheel(installed: Environm
 @pytest.mark.parametrize(("program", "seconds"), [("bratseval", 0.15), ("bratseg", 0.3)])
 def test_help_is_there_at_once(installed: Environment, program: str, seconds: float) -> None:
     took = []
-    for _ in range(7):
-        start = time.monotonic()
+    for _ in range(5):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert installed.run(program, "--help").returncode == 0
-        took.append(time.monotonic() - start)
-    assert min(took) < seconds
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        took.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(took) < seconds  # of a core: how long it takes by the clock depends on what else runs
 
 
 def test_pyradiomics_installs_by_plain_pip_and_gives_the_same_numbers(

@@ -141,6 +141,11 @@ class Edition:
     cohort: str = ""
     ranking: RankingRules | None = None
 
+    @property
+    def needed(self) -> tuple[Modality, ...]:
+        """The modalities that every case has."""
+        return tuple(modality for modality in self.modalities if modality not in self.optional)
+
     def with_regions(self, regions: Collection[str]) -> "Edition":
         """The same edition with some of its regions alone, in its own order."""
         return replace(self, regions={name: rules for name, rules in self.regions.items() if name in regions})

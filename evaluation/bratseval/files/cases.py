@@ -1,7 +1,7 @@
 """Which files make a case. Paths and names only; no image is opened here."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,7 @@ _SUFFIXES: Final[Mapping[str, Modality]] = {
     "t2f": "t2f",
     "flair": "t2f",
 }
+_REFERENCE_SUFFIXES: Final = ("seg", "gtv")  # the gross tumour volume of MEN-RT
 _IMAGE_NAME: Final = re.compile(r"^(?:(?P<stem>.*)[-_])?(?P<suffix>[A-Za-z0-9]+)\.nii(?:\.gz)?$", re.DOTALL)
 
 
@@ -30,7 +31,7 @@ class Case:
     Attributes:
         id: the folder's whole name, opaque; the output is called after it.
         images: the file of each modality that is there.
-        reference: the `-seg` file beside them, if any.
+        reference: the `-seg` (MEN-RT: `_gtv`) file beside them, if any.
     """
 
     id: str
@@ -46,7 +47,7 @@ class FoundCases:
     problems: Mapping[str, str] = field(default_factory=dict)
 
 
-def find_cases(folder: Path, *, mounted: bool = False) -> FoundCases:
+def find_cases(folder: Path, *, mounted: bool = False, needed: Collection[Modality] = MODALITIES) -> FoundCases:
     """The cases in a folder of case folders, or in one case folder, in the order of their names.
 
     Hidden files are passed over, and so are sub-folders without any NIfTI file.
@@ -55,6 +56,8 @@ def find_cases(folder: Path, *, mounted: bool = False) -> FoundCases:
         folder: holds case folders, or the images of one case.
         mounted: the folder's name is a mount point's and says nothing, so a single
             case in it is called after the part that its files' names share.
+        needed: the modalities without which a folder is no case; MEN-RT has t1c alone
+            (`Edition.needed`).
 
     Raises:
         InputError: the folder is not there, or holds no case at all.
@@ -63,15 +66,15 @@ def find_cases(folder: Path, *, mounted: bool = False) -> FoundCases:
         raise InputError(f"{folder}: is not a folder, expected a folder of cases. Check the path.")
     folder = folder.resolve()
     if any(_modality(path) for path in _files(folder)):
-        return _collect([(_shared_stem(_files(folder)) if mounted else folder.name, _files(folder))], folder)
+        return _collect([(_shared_stem(_files(folder)) if mounted else folder.name, _files(folder))], folder, needed)
     entries = [(entry.name, _files(entry)) for entry in _visible(folder) if entry.is_dir()]
     entries = [(name, files) for name, files in entries if any(_IMAGE_NAME.match(path.name) for path in files)]
     if not entries:
         raise InputError(
             f"{folder}: holds no case, expected folders with files that end in "
-            f"{', '.join(f'-{m}.nii.gz' for m in MODALITIES)}. Check the path."
+            f"{', '.join(f'-{m}.nii.gz' for m in needed)}. Check the path."
         )
-    return _collect(entries, folder)
+    return _collect(entries, folder, needed)
 
 
 def case_of_files(files: Sequence[Path]) -> Case:
@@ -88,20 +91,20 @@ def case_of_files(files: Sequence[Path]) -> Case:
                 f"{path}: its name says no modality, expected an end like "
                 f"{' or '.join(f'-{m}.nii.gz' for m in MODALITIES)}. Rename it."
             )
-    return _case(_shared_stem(files), files, None)
+    return _case(_shared_stem(files), files, None, MODALITIES)
 
 
-def _collect(entries: Iterable[tuple[str, Sequence[Path]]], root: Path) -> FoundCases:
+def _collect(entries: Iterable[tuple[str, Sequence[Path]]], root: Path, needed: Collection[Modality]) -> FoundCases:
     cases, problems = [], {}
     for name, files in entries:
         try:
-            cases.append(_case(name, files, root))
+            cases.append(_case(name, files, root, needed))
         except InputError as error:
             problems[name] = str(error)
     return FoundCases(tuple(cases), problems)
 
 
-def _case(case_id: str, files: Sequence[Path], root: Path | None) -> Case:
+def _case(case_id: str, files: Sequence[Path], root: Path | None, needed: Collection[Modality]) -> Case:
     images: dict[Modality, Path] = {}
     wrong: list[str] = []
     for path in files:
@@ -113,11 +116,11 @@ def _case(case_id: str, files: Sequence[Path], root: Path | None) -> Case:
         elif root is not None and not path.resolve().is_relative_to(root):
             wrong.append(f"{path}: links to a file outside {root}. Put the file itself there.")
         images[modality] = path
-    missing = [modality for modality in MODALITIES if modality not in images]
+    missing = [modality for modality in MODALITIES if modality in needed and modality not in images]
     if missing:
         place = files[0].parent if files else case_id
         wrong.append(
-            f"{place}: has no {' and no '.join(missing)}, expected {', '.join(MODALITIES)}. Add the missing images."
+            f"{place}: has no {' and no '.join(missing)}, expected {', '.join(needed)}. Add the missing images."
         )
     if wrong:
         raise InputError("\n".join(wrong))
@@ -131,7 +134,7 @@ def _modality(path: Path) -> Modality | None:
 
 def _is_reference(path: Path) -> bool:
     match = _IMAGE_NAME.match(path.name)
-    return match is not None and match["suffix"].lower() == "seg"
+    return match is not None and match["suffix"].lower() in _REFERENCE_SUFFIXES
 
 
 def _visible(folder: Path) -> list[Path]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bratseval.challenge import MODALITIES, Modality
 from bratseval.errors import InputError
-from bratseval.files.cases import find_cases
+from bratseval.files.cases import Case, find_cases
 from bratseval.files.nifti import Image, read_image, read_labels
 from bratseval.files.sha256 import sha256_of_file
 from bratseval.report.contents import Contents
@@ -100,7 +100,7 @@ def find_files(
             they still lie there, else those beside the images.
         predictions: a folder for each submission, with files called after their cases;
             none takes those that were scored, where they still lie there (in no archive).
-        modalities: those to show, the one below the slices first.
+        modalities: those to show where a case has them, the one below the slices first.
 
     Raises:
         InputError: a folder can't be read, or there are more or fewer folders than submissions.
@@ -110,7 +110,7 @@ def find_files(
             f"--predictions: names {len(predictions)} folders, expected {len(contents.submissions)}, one a submission. "
             "Name each or none."
         )
-    images = {case.id: case for case in find_cases(folder).cases}
+    images = {case.id: case for case in find_cases(folder, needed=contents.edition.needed).cases}
     given = find_references(references, contents.edition) if references else {}
     found = {}
     for case in contents.cases:
@@ -126,12 +126,17 @@ def find_files(
         named = [folder / f"{case}.nii.gz" for folder in predictions]
         paths = [path if path.is_file() else None for path in named] or [_unchanged(*answer) for answer in answers]
         found[case] = CaseFiles(
-            {modality: images[case].images[modality] for modality in modalities},
+            _shown(images[case], modalities),
             reference,
             paths,
             (scored[0].reference_sha256, *(digest for _, digest in answers)),
         )
     return found
+
+
+def _shown(case: Case, wanted: Sequence[Modality]) -> Mapping[Modality, Path]:
+    """Those of the wanted modalities that the case has; all that it has where it has none of them."""
+    return {modality: case.images[modality] for modality in wanted if modality in case.images} or case.images
 
 
 def _answer(scored: ScoredCase) -> tuple[str, str]:

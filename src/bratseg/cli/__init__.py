@@ -8,9 +8,11 @@ from importlib.metadata import version
 from types import FrameType
 
 from bratseg.cli.campaign_demo import add_campaign_demo
+from bratseg.cli.demo import add_demo
 from bratseg.cli.folds import add_folds
 from bratseg.cli.infer import add_infer
-from bratseg.cli.show import add_demo, add_phantom, info
+from bratseg.cli.info import add_info
+from bratseg.cli.phantom import add_phantom
 from bratseg.cli.train import add_train
 from bratseg.cli.tune import add_tune
 from bratseg.cli.weights import add_weights
@@ -50,14 +52,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_infer(commands.add_parser("infer", help="segment a folder of cases, one case folder, or four files"))
     add_folds(commands.add_parser("folds", help="make cross-validation folds that are alike, from radiomic features"))
-    add_phantom(commands.add_parser("phantom", help="make cases with a known answer"))
+    add_phantom(commands.add_parser("phantom", help="make cases with a known reference"))
     add_weights(commands.add_parser("weights", help="show, convert or train weights"))
     add_train(commands.add_parser("train", help="pretrain and fine-tune both networks, as a campaign file says"))
     add_tune(commands.add_parser("tune", help="fit shares and post-processing on out-of-fold predictions"))
-    add_demo(commands.add_parser("demo", help="segment a phantom (or a case), score it, draw it"))
+    add_demo(commands.add_parser("demo", help="segment a phantom or a case, score it, write a report"))
     campaign_demo = commands.add_parser("campaign-demo", help="every stage of the method on phantoms, in minutes")
     add_campaign_demo(campaign_demo)
-    commands.add_parser("info", help="say what is installed, as JSON").set_defaults(command=info)
+    add_info(commands.add_parser("info", help="list what is installed, as JSON"))
     for command in commands.choices.values():
         command.set_defaults(program=command.prog)
     return parser

@@ -39,7 +39,7 @@ def run(program: str, arguments: str, *, without: str) -> subprocess.CompletedPr
             "bratseg infer: needs torch, monai, dynamic-network-architectures and safetensors. "
             "Install brats-harness[infer].",
         ),
-        ("bratseg", "demo -o OUT", "matplotlib", "bratseg demo: needs matplotlib. Install brats-harness[picture]."),
+        ("bratseg", "demo -o OUT", "torch", "bratseg demo: needs torch. Install brats-harness[infer]."),
         (
             "bratseg",
             "folds CASES -o OUT",

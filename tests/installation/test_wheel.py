@@ -128,7 +128,7 @@ def test_two_files_are_scored_in_three_lines_of_python(installed: Environment, p
     ("command", "extra"),
     [
         (("bratseg", "infer", "-i", "cases", "-o", "out"), "infer"),
-        (("bratseg", "demo"), "infer,picture"),
+        (("bratseg", "demo"), "infer"),
         (("bratseg", "folds", "cases", "-o", "out"), "radiomics,train"),
         (("bratseg", "tune", "cases", "--weights", "w", "--splits", "s", "-o", "out"), "infer,picture,radiomics,train"),
         (("bratseg", "train", "campaign.toml"), "infer,train"),

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from bratseg.demo.one_case import DemoFolder
     from bratseg.demo.scored_case import RankedEntries
     from bratseval.files.cases import Case
-    from bratseval.scoring.result import ScoredCase
 
 
 def add_demo(parser: argparse.ArgumentParser) -> None:
@@ -60,13 +59,11 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _score(case: "Case", folder: "DemoFolder", weights: str) -> "RankedEntries":
     from bratseg.demo.one_case import link_case
-    from bratseg.demo.scored_case import EDITION, add_to_leaderboard, score_segmentation
+    from bratseg.demo.scored_case import add_to_leaderboard, score_segmentation
 
     link_case(case, folder)
     scores = score_segmentation(case, folder)
-    print(f"\nscores by the rules of {EDITION.title} ({EDITION.name}):")
-    for row in score_table(scores.cases[0]):
-        print(row)
+    print(f"\n{scores}")
     return add_to_leaderboard(scores, folder, weights)
 
 
@@ -83,8 +80,8 @@ def _show(case: "Case", folder: "DemoFolder", ranked: "RankedEntries | None") ->
         require(PICTURE)
         draw_segmentation(case, folder)
         places["picture"] = folder.picture
-        require(REPORT)
         if ranked is not None:
+            require(REPORT)
             places["report"] = write_demo_report(ranked, folder)  # last, where the eye ends
     except MissingExtraError:
         lacking = "no report: it needs packages that are not installed. Install brats-harness[report]."
@@ -108,13 +105,3 @@ def _print_next_commands(folder: "DemoFolder", ranked: "RankedEntries") -> None:
     commands = next_commands(folder, EDITION.name, () if ranked.only_table else ranked.numbers)
     for line in [*([activate] if activate else []), *commands]:
         print(f"  {line}")
-
-
-def score_table(score: "ScoredCase") -> list[str]:
-    """A line for each region of a case: lesion-wise Dice and HD95, and how many lesions were found."""
-    columns = {"LesionWise_Score_Dice": "lesion-wise Dice", "LesionWise_Score_HD95": "lesion-wise HD95"}
-    columns |= {"Num_TP": "detected", "Num_FN": "missed", "Num_FP": "spurious"}
-    rows = ["region  " + "  ".join(f"{name:>16}" for name in columns.values())]
-    for region, values in score.regions.items():
-        rows.append(f"{region:<6}  " + "  ".join(f"{values[column]:>16.4g}" for column in columns))
-    return rows

@@ -9,7 +9,7 @@ from bratseval.challenge import EDITIONS, Edition, Modality
 from bratseval.files.cases import Case
 from bratseval.leaderboard import Entry, Leaderboard, SubmissionScores, table_of
 from bratseval.leaderboard.entries import digest_of
-from bratseval.ranking import manner_of, rank
+from bratseval.ranking import rank, settings_of
 from bratseval.results.score_submission import score_submission
 from bratseval.results.tables import write_tables
 
@@ -75,7 +75,7 @@ def write_demo_report(entries: RankedEntries, folder: DemoFolder) -> Path:
     with Leaderboard(folder.leaderboard) as leaderboard:
         found = [Submission(leaderboard.entry(n).name, leaderboard.scores(n)) for n in entries.numbers]
     contents = contents_of(found)
-    ranking = rank({one.name: one.scores for one in found}, contents.edition, manner_of(contents.edition.name))
+    ranking = rank({one.name: one.scores for one in found}, contents.edition, settings_of(contents.edition))
     files = find_files(contents, folder.cases, modalities=_SHOWN)
     return write_report(folder.report, "bratseg demo", contents, standings_of(ranking), files).front
 

@@ -21,7 +21,7 @@ from bratseg.inference.config import Config
 from bratseg.inference.load import load_ensemble
 from bratseg.inference.run import CaseResult, run_cases, write_report
 from bratseg.phantoms import make_phantom, write_phantom
-from bratseval.errors import InputError
+from bratseval.errors import InputError, UsageError
 from bratseval.files.case_images import case_in_lps, read_case
 from bratseval.files.cases import Case, FoundCases, find_cases
 from bratseval.files.nifti import read_labels
@@ -110,7 +110,7 @@ def link_case(case: Case, folder: DemoFolder) -> None:
     """Make a case appear in `folder.cases`; nothing is copied, and a case that lies there stays as it is.
 
     Raises:
-        InputError: another case of the same name lies there.
+        UsageError: another case of the same name lies there.
     """
     source = next(iter(case.images.values())).parent.resolve()
     link = folder.cases / case.id
@@ -120,7 +120,7 @@ def link_case(case: Case, folder: DemoFolder) -> None:
     if not link.exists():
         link.symlink_to(source, target_is_directory=True)
     elif link.resolve() != source:
-        raise InputError(f"{link}: is another case of the same name. Choose another output with -o.")
+        raise UsageError(f"{link}: is another case of the same name. Choose another output with -o.")
 
 
 def segment_case(

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bratseval.cli.codes import ENVIRONMENT, INVALID_INPUT, OK, SOME_FAILED
-from bratseval.errors import InputError
 from bratseval.extras import INFER, PICTURE, REPORT, MissingExtraError, require
 
 if TYPE_CHECKING:
@@ -42,11 +41,7 @@ def _run(arguments: argparse.Namespace) -> int:
     folder = DemoFolder(arguments.output)
     if arguments.case is None:
         print("making a phantom: a brain with a tumour and its reference ...", file=sys.stderr)
-    try:
-        case = single_case(arguments.case or phantom_case(folder))
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return INVALID_INPUT
+    case = single_case(arguments.case or phantom_case(folder))
     print(f"segmenting {case.id} ...", file=sys.stderr)
     segmented = segment_case(case, folder, read_config(), weights=arguments.weights, device=arguments.device)
     print(case_line(segmented.result))

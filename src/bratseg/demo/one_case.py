@@ -21,7 +21,7 @@ from bratseg.inference.config import Config
 from bratseg.inference.load import load_ensemble
 from bratseg.inference.run import CaseResult, run_cases, write_report
 from bratseg.phantoms import make_phantom, write_phantom
-from bratseval.errors import InputError
+from bratseval.errors import InputError, UsageError
 from bratseval.files.case_images import case_in_lps, read_case
 from bratseval.files.cases import Case, FoundCases, find_cases
 from bratseval.files.nifti import read_labels
@@ -78,7 +78,7 @@ class DemoFolder:
 
 
 @dataclass(frozen=True)
-class SegmentedCase:
+class DemoSegmentation:
     """How the segmentation of a case ended, and the name of the weights that made it."""
 
     result: CaseResult
@@ -110,7 +110,7 @@ def link_case(case: Case, folder: DemoFolder) -> None:
     """Make a case appear in `folder.cases`; nothing is copied, and a case that lies there stays as it is.
 
     Raises:
-        InputError: another case of the same name lies there.
+        UsageError: another case of the same name lies there.
     """
     source = next(iter(case.images.values())).parent.resolve()
     link = folder.cases / case.id
@@ -120,12 +120,12 @@ def link_case(case: Case, folder: DemoFolder) -> None:
     if not link.exists():
         link.symlink_to(source, target_is_directory=True)
     elif link.resolve() != source:
-        raise InputError(f"{link}: is another case of the same name. Choose another output with -o.")
+        raise UsageError(f"{link}: is another case of the same name. Choose another output with -o.")
 
 
 def segment_case(
     case: Case, folder: DemoFolder, config: Config, *, weights: Path | None, device: str | None
-) -> SegmentedCase:
+) -> DemoSegmentation:
     """Segment a case into `folder.prediction(case)`, and write `folder.run_report`.
 
     Args:
@@ -146,7 +146,7 @@ def segment_case(
             on_case=lambda _: None,
         )
     write_report(folder.run_report, [result], settings, result.seconds)
-    return SegmentedCase(result, settings.weights)
+    return DemoSegmentation(result, settings.weights)
 
 
 def draw_segmentation(case: Case, folder: DemoFolder) -> None:
@@ -157,6 +157,6 @@ def draw_segmentation(case: Case, folder: DemoFolder) -> None:
 
 
 def _labels(path: Path) -> NDArray[np.uint8]:
-    """(x, y, z), turned as the images are."""
+    """(x, y, z) in LPS."""
     image = read_labels(path)
     return to_lps(image.voxels, image.grid.affine)

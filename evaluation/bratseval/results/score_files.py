@@ -45,7 +45,7 @@ def score_pair(pair: Pair, edition: Edition, labelling: Labelling = "edition") -
     of_case = ScoredCase(pair.case, files=files, reference=next(iter(files), ""))
     try:
         prediction = _read_prediction(pair, reference.grid)
-        predicted = _in_labelling(pair.predictions[0].told, prediction.voxels, labelling)
+        predicted = _in_labelling(pair.predictions[0].display_name, prediction.voxels, labelling)
     except InputError as error:
         worst = worst_score(labels, spacing_mm(reference.grid, edition), edition)
         # a missing prediction is punished officially, too; one that can't be used is passed over since 2026
@@ -107,25 +107,26 @@ def _read_prediction(pair: Pair, reference: VoxelGrid) -> Image[np.generic]:
     """
     if not pair.predictions:
         raise InputError(f"{pair.case}: has no prediction, expected {pair.case}.nii.gz. Add the file.")
-    entry, *others = pair.predictions
+    file, *others = pair.predictions
     if others:
-        names = ", ".join(entry.place for entry in pair.predictions)
+        names = ", ".join(file.inner_path for file in pair.predictions)
         raise InputError(
             f"{pair.case}: has {len(pair.predictions)} predictions ({names}), expected one. Keep one of them."
         )
-    if entry.path is None:
-        raise InputError(entry.problem)
+    if file.path is None:
+        raise InputError(file.problem)
     try:
-        prediction = read_values(entry.path)
+        prediction = read_values(file.path)
     except InputError as error:  # an unpacked file is called by its place in the archive
-        raise InputError(str(error).replace(str(entry.path), entry.told)) from None
+        raise InputError(str(error).replace(str(file.path), file.display_name)) from None
     rank = int(nib.Nifti1Header(prediction.grid.header, check=False)["dim"][0])
     if rank != len(reference.shape):  # the official code refuses a fourth axis even of length 1
-        raise InputError(f"{entry.told}: has {rank} dimensions, expected 3. Save it as a 3-D image.")
+        raise InputError(f"{file.display_name}: has {rank} dimensions, expected 3. Save it as a 3-D image.")
     if prediction.grid.shape != reference.shape:
         got, expected = ("x".join(map(str, shape)) for shape in (prediction.grid.shape, reference.shape))
         raise InputError(
-            f"{entry.told}: has {got} voxels, expected {expected} as the reference. Save it on the grid of its case."
+            f"{file.display_name}: has {got} voxels, expected {expected} as the reference has. "
+            "Save it on the grid of its case."
         )
     return prediction
 
@@ -176,7 +177,7 @@ def _value_warnings(name: str, voxels: NDArray[np.generic], edition: Edition) ->
 def _sha256(pair: Pair) -> Mapping[str, str]:
     """The digest of each file of a case; what can't be read is left out, and its reader says why."""
     digests = {}
-    files = [(str(pair.reference), pair.reference), *((entry.told, entry.path) for entry in pair.predictions)]
+    files = [(str(pair.reference), pair.reference), *((file.display_name, file.path) for file in pair.predictions)]
     for told, path in files:
         if path is not None and path.is_file():
             with contextlib.suppress(OSError):

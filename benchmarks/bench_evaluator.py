@@ -36,12 +36,12 @@ Work = Callable[[], object]
 def ours(prediction: Path, reference: Path, edition: str, _folder: str) -> Work:
     import bratseval.challenge as challenge
     from bratseval.results.parallel import score_pairs
-    from bratseval.submission.archive import Entry
+    from bratseval.submission.archive import SubmissionFile
     from bratseval.submission.pairing import Pair
 
-    entry = Entry(str(prediction), prediction.name, prediction)
+    file = SubmissionFile(str(prediction), prediction.name, prediction)
     rules = challenge.edition(edition)
-    return lambda: score_pairs([Pair("pair", reference, (entry,))], rules)
+    return lambda: score_pairs([Pair("pair", reference, (file,))], rules)
 
 
 def floor(prediction: Path, reference: Path, _edition: str, _folder: str) -> Work:

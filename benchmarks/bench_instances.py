@@ -24,12 +24,12 @@ COPIES = 3
 OURS = """
 import sys, time
 from pathlib import Path
-from bratseval.submission.archive import Entry
+from bratseval.submission.archive import SubmissionFile
 from bratseval.challenge import edition
 from bratseval.submission.pairing import Pair
 from bratseval.results.score_files import score_pair
 prediction, reference = map(Path, sys.argv[1:3])
-pair = Pair("pair", reference, (Entry(str(prediction), prediction.name, prediction),))
+pair = Pair("pair", reference, (SubmissionFile(str(prediction), prediction.name, prediction),))
 def run():
     score_pair(pair, edition("met-2026"))
 run()

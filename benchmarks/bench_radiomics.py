@@ -22,7 +22,7 @@ from bratseg.radiomics.features import FEATURE_NAMES, PRESETS, Preset
 from bratseval.challenge import MODALITIES
 from bratseval.files.cases import Case, find_cases
 from bratseval.files.nifti import read_labels, write_labels
-from bratseval.metrics.components import components_of
+from bratseval.metrics.components import connected_components
 
 OURS = """
 import json, sys, time
@@ -121,8 +121,8 @@ def bytes_of(usage: resource.struct_rusage) -> int:
 def binary(labels: Path, path: Path) -> Path:
     """A mask file for pyradiomics: label 1 in the largest component."""
     image = read_labels(labels)
-    parts = components_of(image.voxels > 0)
-    write_labels(path, (parts.labels == 1 + parts.voxels.argmax()).astype(image.voxels.dtype), image.grid, "")
+    components = connected_components(image.voxels > 0)
+    write_labels(path, (components.labels == 1 + components.voxels.argmax()).astype(image.voxels.dtype), image.grid, "")
     return path
 
 

@@ -17,7 +17,7 @@ from bratseval.results.score_submission import score_submission, score_two_files
 from bratseval.results.submission_scores import SubmissionScores, versions
 from bratseval.scoring.case import score_case
 from bratseval.scoring.result import ScoredCase
-from bratseval.submission.check import Checked, check_submission
+from bratseval.submission.check import SubmissionCheck, check_submission
 
 Labels = NDArray[np.generic]
 
@@ -98,7 +98,7 @@ def _score_arrays(
     return SubmissionScores(edition.name, "edition", versions(), (case,))
 
 
-def check(submission: str | Path, cases: str | Path, edition: str | Edition) -> Checked:
+def check(submission: str | Path, cases: str | Path, edition: str | Edition) -> SubmissionCheck:
     """Every problem of a submission, and what the platform would say.
 
     Args:

@@ -9,12 +9,12 @@ from bratseval.metrics.components import Mask
 
 
 @dataclass(frozen=True)
-class Counts:
-    """Voxels of two masks, which is all that overlap measures need.
+class VoxelCounts:
+    """The voxel counts of two masks, from which every overlap measure follows.
 
     Attributes:
-        prediction, reference, both: voxels in each and in both.
-        total: voxels of the volume.
+        prediction, reference, both: voxels in either mask and in both.
+        total: voxels of the whole volume.
     """
 
     prediction: int
@@ -23,15 +23,15 @@ class Counts:
     total: int
 
 
-def count(prediction: Mask, reference: Mask) -> Counts:
-    """Count two masks of one shape.
+def count_voxels(prediction: Mask, reference: Mask) -> VoxelCounts:
+    """The voxel counts of two masks (x, y, z) of one shape.
 
     Raises:
         ValueError: the shapes differ.
     """
     if prediction.shape != reference.shape:
-        raise ValueError(f"the masks have shapes {prediction.shape} and {reference.shape}, expected one")
-    return Counts(
+        raise ValueError(f"the masks have the shapes {prediction.shape} and {reference.shape}, expected one shape")
+    return VoxelCounts(
         int(np.count_nonzero(prediction)),
         int(np.count_nonzero(reference)),
         int(np.count_nonzero(prediction & reference)),
@@ -39,15 +39,15 @@ def count(prediction: Mask, reference: Mask) -> Counts:
     )
 
 
-def dice(counts: Counts) -> float:
-    """Twice the shared voxels over the sum of both; 1 when both masks are empty."""
+def dice(counts: VoxelCounts) -> float:
+    """Twice the shared voxels divided by the voxels of both masks, 0 to 1; 1 if both are empty."""
     if counts.prediction + counts.reference == 0:
         return 1.0
     return 2.0 * counts.both / (counts.prediction + counts.reference)
 
 
-def sensitivity(counts: Counts) -> float:
-    """The share of the reference that was found; 1 when both masks are empty, 0 when only the reference is.
+def sensitivity(counts: VoxelCounts) -> float:
+    """The share of the reference that is predicted, 0 to 1; 1 if both masks are empty, 0 if only the reference is.
 
     Source: GaNDLF's formula as the 2023 script has it, with the smallest double in the denominator.
     """
@@ -56,8 +56,8 @@ def sensitivity(counts: Counts) -> float:
     return counts.both / (counts.reference + sys.float_info.min)
 
 
-def specificity(counts: Counts) -> float:
-    """The share of the background that was left alone; 0 when the reference fills the volume."""
+def specificity(counts: VoxelCounts) -> float:
+    """The share of the background that is not predicted, 0 to 1; 0 if the reference fills the volume."""
     background = counts.total - counts.reference
-    left_alone = background - (counts.prediction - counts.both)
-    return left_alone / (background + sys.float_info.min)
+    correct = background - (counts.prediction - counts.both)
+    return correct / (background + sys.float_info.min)

@@ -9,7 +9,7 @@ from bratseval.results.parallel import score_pairs
 from bratseval.results.score_files import Labelling, score_pair
 from bratseval.results.submission_scores import SubmissionScores, versions
 from bratseval.scoring.result import ScoredCase
-from bratseval.submission.archive import Entry, open_submission
+from bratseval.submission.archive import SubmissionFile, open_submission
 from bratseval.submission.pairing import Pair, case_of_name, find_references, pair_files
 
 
@@ -49,7 +49,7 @@ def score_submission(
         paired = pair_files(submission, chosen, edition)
         total = len(paired.pairs)
         cases = score_pairs(paired.pairs, edition, labelling, jobs, lambda case: on_case(case, total))
-    unknown = () if only else tuple(entry.told for entry in paired.unknown)
+    unknown = () if only else tuple(file.display_name for file in paired.unknown)
     return SubmissionScores(edition.name, labelling, versions(), tuple(cases), unknown)
 
 
@@ -61,6 +61,6 @@ def score_two_files(
     Raises:
         InputError: the reference can't be read. A prediction that can't be used scores the worst values.
     """
-    file = Entry(str(prediction), prediction.name, prediction)
+    file = SubmissionFile(str(prediction), prediction.name, prediction)
     pair = Pair(case_of_name(prediction.name), reference, (file,))
     return SubmissionScores(edition.name, labelling, versions(), (score_pair(pair, edition, labelling),))

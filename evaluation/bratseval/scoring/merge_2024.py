@@ -1,4 +1,7 @@
-"""Lesions as the 2024 family numbers them: merged by dilation on both sides, filtered, joined through other tissues."""
+"""Lesions as the 2024 family numbers them: merged by dilation, filtered by size, joined through other regions.
+
+Reference and prediction are treated alike, except that only the prediction is filtered.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,70 +10,77 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.challenge import Edition, RegionRules
-from bratseval.metrics.components import Labels, Mask, parts_of, reach_of
-from bratseval.metrics.crop import Crop, masks_of
+from bratseval.metrics.components import Labels, Mask, dilated_lesions, measure_components
+from bratseval.metrics.crop import CroppedPair, region_masks
 from bratseval.metrics.mesh_surface import Spacing
-from bratseval.metrics.voxel_surface import touching
-from bratseval.scoring.region_pair import Outline, Side
+from bratseval.metrics.voxel_surface import touching_lesions
+from bratseval.scoring.region_pair import LabelledMask, MaskSurfaces
 
 
 @dataclass(frozen=True)
-class Merged:
-    """One mask of a region and its lesions.
+class MergedLesions:
+    """The lesions of one region in one segmentation.
 
     Attributes:
-        side: what is left of the mask, and its lesions from 1.
-        numbers: (lesions,), the official number of each, ascending; has gaps where lesions were deleted.
-        whole: the mask before anything was deleted.
+        lesions: the mask without deleted lesions, and its lesions, numbered from 1.
+        numbers: (lesions,), the official number of each lesion, ascending, with gaps where lesions were deleted.
+        whole: the mask before lesions were deleted.
     """
 
-    side: Side
+    lesions: LabelledMask
     numbers: NDArray[np.int64]
-    whole: Outline
+    whole: MaskSurfaces
 
 
 @dataclass(frozen=True)
 class MergedPair:
-    """One region of a case.
+    """The lesions of one region in prediction and reference, on one box.
 
     Attributes:
-        reach: (x, y, z), the dilated lesions of the reference, numbered as they are.
+        dilated: (x, y, z), the dilated lesions of the reference, with the same numbers.
         corner: the box's first voxel (x, y, z) in the whole volume.
     """
 
-    prediction: Merged
-    reference: Merged
-    reach: Labels
+    prediction: MergedLesions
+    reference: MergedLesions
+    dilated: Labels
     corner: tuple[int, int, int]
 
 
-def merge(pair: Crop, spacing_mm: Spacing, edition: Edition) -> Mapping[str, MergedPair]:
-    """The lesions of each scored region, in the prediction and in the reference."""
-    answered: dict[str, _Tissue] = {}
-    right: dict[str, _Tissue] = {}
-    reaches: dict[str, Labels] = {}  # of what is scored alone: a reach is as large as the box
+def merge(pair: CroppedPair, spacing_mm: Spacing, edition: Edition) -> Mapping[str, MergedPair]:
+    """The lesions of each scored region in prediction and reference.
+
+    Args:
+        pair: the label codes of both segmentations.
+        spacing_mm: voxel edges along (x, y, z).
+        edition: its regions, and those that are not scored but join lesions.
+    """
+    prediction: dict[str, _RegionComponents] = {}
+    reference: dict[str, _RegionComponents] = {}
+    dilated: dict[str, Labels] = {}  # only of scored regions: each is as large as the box
     for name, rules in {**edition.regions, **edition.unscored}.items():
-        masks = masks_of(pair, rules)
+        masks = region_masks(pair, rules)
         smallest = smallest_kept(rules, spacing_mm, edition)
-        answered[name], _ = _tissue(masks.prediction, masks.corner, rules, spacing_mm, smallest)
-        right[name], reach = _tissue(masks.reference, masks.corner, rules, spacing_mm, 0.0)
+        prediction[name], _ = _components(masks.prediction, masks.corner, rules, spacing_mm, smallest)
+        reference[name], dilated_reference = _components(masks.reference, masks.corner, rules, spacing_mm, 0.0)
         if name in edition.regions:
-            reaches[name] = reach
+            dilated[name] = dilated_reference
     return {
-        name: _pair(name, answered, right, reaches.pop(name), rules.joined_through)
+        name: _pair(name, prediction, reference, dilated.pop(name), rules.joined_through)
         for name, rules in edition.regions.items()
     }
 
 
 def joined_numbers(count: int, touched: Iterable[Sequence[tuple[int, int]]]) -> NDArray[np.int64]:
-    """New numbers of lesions 1..count; those that touch one common lesion of another tissue get the same.
+    """New numbers of lesions 1..count; those that touch one common lesion of another region get the same.
 
-    For each tissue in turn: a lesion goes with the first lesion that it touches, whatever
-    else it touches, and is numbered anew behind all others. A tissue with a single pair
-    of lesions that touch changes nothing.
+    For each of the other regions in turn: a lesion goes with the first lesion that it
+    touches, whatever else it touches, and gets a new number above all others. A region with
+    a single pair of touching lesions changes nothing.
 
     Args:
-        touched: for each tissue, pairs of a lesion's number from 1 and of one of the tissue's that it touches.
+        count: how many lesions there are.
+        touched: for each other region, pairs of a lesion's number and of the number of a lesion there that it touches.
 
     Returns:
         (count,), numbers that are neither consecutive nor ascending.
@@ -92,75 +102,77 @@ def joined_numbers(count: int, touched: Iterable[Sequence[tuple[int, int]]]) -> 
 
 
 @dataclass(frozen=True)
-class _Tissue:
-    """Lesions before they are joined: `labels` (x, y, z) from 1 with gaps, of the `kept` numbers."""
+class _RegionComponents:
+    """The lesions of a region before they are joined through others: `labels` (x, y, z) has the `kept` numbers."""
 
     kept: NDArray[np.int64]
     labels: Labels
     corner: tuple[int, int, int]
-    outline: Outline
-    whole: Outline
+    surfaces: MaskSurfaces
+    whole: MaskSurfaces
 
 
-def _tissue(
+def _components(
     mask: Mask, corner: tuple[int, int, int], rules: RegionRules, spacing_mm: Spacing, smallest: float
-) -> tuple[_Tissue, Labels]:
-    """The lesions of a mask larger than `smallest` voxels, and the dilated mask with the numbers of all lesions."""
-    whole = Outline(mask, spacing_mm)
-    reach, count = reach_of(mask, merge_steps=rules.merge_steps)
-    labels = mask * reach
-    keeps = np.bincount(reach[mask], minlength=count + 1) > smallest
+) -> tuple[_RegionComponents, Labels]:
+    """The lesions of a mask with more than `smallest` voxels, and all dilated lesions with the same numbers."""
+    whole = MaskSurfaces(mask, spacing_mm)
+    dilated, count = dilated_lesions(mask, merge_steps=rules.merge_steps)
+    labels = mask * dilated
+    keeps = np.bincount(dilated[mask], minlength=count + 1) > smallest
     keeps[0] = False
-    outline = whole
+    surfaces = whole
     if not keeps[1:].all():
         labels = keeps[labels] * labels
-        outline = Outline(labels != 0, spacing_mm)
-    return _Tissue(np.flatnonzero(keeps), labels, corner, outline, whole), reach
+        surfaces = MaskSurfaces(labels != 0, spacing_mm)
+    return _RegionComponents(np.flatnonzero(keeps), labels, corner, surfaces, whole), dilated
 
 
 def _pair(
     name: str,
-    answered: Mapping[str, _Tissue],
-    right: Mapping[str, _Tissue],
-    reach: Labels,
+    prediction: Mapping[str, _RegionComponents],
+    reference: Mapping[str, _RegionComponents],
+    dilated: Labels,
     through: tuple[str, ...],
 ) -> MergedPair:
-    prediction, _ = _merged(name, answered, through)
-    reference, renumbered = _merged(name, right, through)
-    return MergedPair(prediction, reference, _numbered_anew(reach, renumbered), right[name].corner)
+    predicted, _ = _merged(name, prediction, through)
+    expected, new_number = _merged(name, reference, through)
+    return MergedPair(predicted, expected, _renumbered(dilated, new_number), reference[name].corner)
 
 
-def _merged(name: str, tissues: Mapping[str, _Tissue], through: tuple[str, ...]) -> tuple[Merged, Labels]:
-    """A tissue with its lesions joined, and which of them each number from 0 on has become."""
-    tissue = tissues[name]
-    highest = int(tissue.kept.max(initial=0))
+def _merged(
+    name: str, regions: Mapping[str, _RegionComponents], through: tuple[str, ...]
+) -> tuple[MergedLesions, Labels]:
+    """A region with its lesions joined through others, and the new number of each old one (0 at 0)."""
+    region = regions[name]
+    highest = int(region.kept.max(initial=0))
     numbers = np.arange(1, highest + 1)
     if through:
-        numbers = joined_numbers(len(numbers), (_touched(tissue, tissues[other]) for other in through))
-    official, lesion = np.unique(numbers[tissue.kept - 1], return_inverse=True)
-    renumbered = np.zeros(highest + 1, tissue.labels.dtype)
-    renumbered[tissue.kept] = lesion + 1
-    side = Side(tissue.outline, parts_of(_numbered_anew(tissue.labels, renumbered), len(official)))
-    # joined regions are numbered anew without gaps, the others keep the gaps of deleted lesions
+        numbers = joined_numbers(len(numbers), (_touched(region, regions[other]) for other in through))
+    official, lesion = np.unique(numbers[region.kept - 1], return_inverse=True)
+    new_number = np.zeros(highest + 1, region.labels.dtype)
+    new_number[region.kept] = lesion + 1
+    components = measure_components(_renumbered(region.labels, new_number), len(official))
+    # joined regions are numbered without gaps, the others keep the gaps of deleted lesions
     numbers = np.arange(1, len(official) + 1) if through else official
-    return Merged(side, numbers, tissue.whole), renumbered
+    return MergedLesions(LabelledMask(region.surfaces, components), numbers, region.whole), new_number
 
 
-def _numbered_anew(labels: Labels, renumbered: Labels) -> Labels:
-    unchanged = np.array_equal(renumbered, np.arange(len(renumbered)))
-    return labels if unchanged else renumbered[labels]
+def _renumbered(labels: Labels, new_number: Labels) -> Labels:
+    unchanged = np.array_equal(new_number, np.arange(len(new_number)))
+    return labels if unchanged else new_number[labels]
 
 
-def _touched(tissue: _Tissue, other: _Tissue) -> list[tuple[int, int]]:
-    if not len(tissue.kept) or not len(other.kept):
+def _touched(region: _RegionComponents, other: _RegionComponents) -> list[tuple[int, int]]:
+    if not len(region.kept) or not len(other.kept):
         return []
-    x, y, z = (int(own - theirs) for own, theirs in zip(tissue.corner, other.corner, strict=True))
-    pairs = touching(tissue.outline.border, tissue.labels, other.labels, (x, y, z))
+    x, y, z = (int(own - theirs) for own, theirs in zip(region.corner, other.corner, strict=True))
+    pairs = touching_lesions(region.surfaces.border, region.labels, other.labels, (x, y, z))
     return [(int(own), int(theirs)) for own, theirs in pairs]
 
 
 def smallest_kept(rules: RegionRules, spacing_mm: Spacing, edition: Edition) -> float:
-    """Predicted lesions of at most this many voxels are deleted."""
+    """How many voxels a predicted lesion may have at most to be deleted."""
     if edition.filter_unit == "voxels":
         return rules.small_mm3
     # multiplied in float32, as the official code does with the header's edges

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from bratseval.metrics.mesh_surface import Spacing
-from bratseval.scoring.match_2026 import Instances
+from bratseval.scoring.match_2026 import OneToOneMatching
 
 
-def evaluator_values(found: Instances, spacing_mm: Spacing) -> Mapping[str, float]:
+def evaluator_values(found: OneToOneMatching, spacing_mm: Spacing) -> Mapping[str, float]:
     """The values of one region under panoptica's names, in its order.
 
     Without a lesion there is no `rec`, without a component no `prec`. Where both are

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.challenge import Edition
-from bratseval.metrics.components import components_of, parts_of, reach_of
-from bratseval.metrics.crop import Crop, crop, masks_of
+from bratseval.metrics.components import connected_components, dilated_lesions, measure_components
+from bratseval.metrics.crop import CroppedPair, crop_labels, region_masks
 from bratseval.metrics.mesh_surface import Spacing
 from bratseval.metrics.overlap import dice, sensitivity, specificity
 from bratseval.scoring.lesionwise import (
@@ -22,39 +22,39 @@ from bratseval.scoring.lesionwise import (
     rows_of,
     volume_mm3,
 )
-from bratseval.scoring.region_pair import Compared, Outline, Side, compare
+from bratseval.scoring.region_pair import LabelledMask, MaskSurfaces, RegionPair, match_region
 from bratseval.scoring.result import Lesion, ScoredCase
 
 
 def score(
     prediction: NDArray[np.generic], reference: NDArray[np.generic], spacing_mm: Spacing, edition: Edition
 ) -> ScoredCase:
-    """Every region of a case. Nothing is corrected: these numbers are what they say."""
-    pair = crop(prediction, reference, edition)
+    """Every region of a case; no value needs a correction in this family."""
+    pair = crop_labels(prediction, reference, edition)
     penalty = edition.penalty_for(prediction.shape)
     values: dict[str, dict[str, float]] = {}
     lesions: list[Lesion] = []
     for region, rules in edition.regions.items():
-        compared = _compare(region, pair, edition, spacing_mm)
-        rows = rows_of(compared, rules.small_mm3, penalty)
-        values[region] = _whole_values(compared, penalty) | lesion_values(rows, edition.nsd_tolerances_mm, penalty)
+        matched = _match(region, pair, edition, spacing_mm)
+        rows = rows_of(matched, rules.small_mm3, penalty)
+        values[region] = _whole_values(matched, penalty) | lesion_values(rows, edition.nsd_tolerances_mm, penalty)
         lesions += rows
     return ScoredCase(regions=values, lesions=tuple(lesions))
 
 
-def _compare(region: str, pair: Crop, edition: Edition, spacing_mm: Spacing) -> Compared:
+def _match(region: str, pair: CroppedPair, edition: Edition, spacing_mm: Spacing) -> RegionPair:
     rules = edition.regions[region]
-    masks = masks_of(pair, rules)
-    reach, number = reach_of(masks.reference, merge_steps=rules.merge_steps)
-    lesions = parts_of(masks.reference * reach, number)
+    masks = region_masks(pair, rules)
+    dilated, count = dilated_lesions(masks.reference, merge_steps=rules.merge_steps)
+    lesions = measure_components(masks.reference * dilated, count)
     sides = (
-        Side(Outline(masks.prediction, spacing_mm), components_of(masks.prediction)),
-        Side(Outline(masks.reference, spacing_mm), lesions),
+        LabelledMask(MaskSurfaces(masks.prediction, spacing_mm), connected_components(masks.prediction)),
+        LabelledMask(MaskSurfaces(masks.reference, spacing_mm), lesions),
     )
-    return compare(region, sides, reach, (masks.corner, masks.total), edition.nsd_tolerances_mm)
+    return match_region(region, sides, dilated, (masks.corner, masks.total), edition.nsd_tolerances_mm)
 
 
-def _whole_values(pair: Compared, penalty_mm: float) -> dict[str, float]:
+def _whole_values(pair: RegionPair, penalty_mm: float) -> dict[str, float]:
     counts = pair.counts
     return {
         SENSITIVITY: sensitivity(counts),

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.challenge import Edition, InstanceRules
-from bratseval.metrics.components import Parts
-from bratseval.metrics.crop import Crop, cut
+from bratseval.metrics.components import Components
+from bratseval.metrics.crop import CroppedPair, crop_pair
 from bratseval.metrics.mesh_surface import Spacing
-from bratseval.scoring.match_2026 import Instances, Measures, measure
+from bratseval.scoring.match_2026 import Measures, OneToOneMatching, measure
 from bratseval.scoring.panoptica_columns import evaluator_values
 from bratseval.scoring.result import Lesion, Outcome, ScoredCase
 
@@ -64,14 +64,14 @@ def score(
     """Every region of a case, in the edition's order.
 
     Labels of no region are background here; an official run skips such a case, see
-    `refusals.refusal`. Fractions are cut off, as there.
+    `skipped_by_platform`. Fractions are truncated, as there.
 
     Args:
         prediction, reference: labels (x, y, z) of one shape.
         spacing_mm: voxel edges along (x, y, z), the same in both files.
     """
     rules, penalty = _rules(edition), edition.penalty_for(prediction.shape)
-    turned = cut(_cut(prediction).T, _cut(reference).T, margin=0)
+    turned = crop_pair(_truncated(prediction).T, _truncated(reference).T, margin=0)
     found = {
         region: _score_region(region, turned, marks.labels, spacing_mm, rules, penalty)
         for region, marks in edition.regions.items()
@@ -90,8 +90,8 @@ def _rules(edition: Edition) -> InstanceRules:
     return edition.instances
 
 
-def _cut(labels: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Labels as the official code holds them: fractions cut off; what no edition knows is 0."""
+def _truncated(labels: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """Labels as the official code casts them: fractions are truncated; values outside 0 to 255 become 0."""
     if labels.dtype == np.uint8:
         return labels.astype(np.uint8, copy=False)
     if labels.size and not (labels.min() >= 0 and labels.max() < 256):  # NaN is neither
@@ -101,9 +101,9 @@ def _cut(labels: NDArray[np.generic]) -> NDArray[np.uint8]:
 
 
 def _score_region(
-    region: str, pair: Crop, labels: frozenset[int], spacing_mm: Spacing, rules: InstanceRules, penalty_mm: float
+    region: str, pair: CroppedPair, labels: frozenset[int], spacing_mm: Spacing, rules: InstanceRules, penalty_mm: float
 ) -> RegionScore:
-    inside = cut(_inside(pair.prediction, labels), _inside(pair.reference, labels), margin=0)
+    inside = crop_pair(_inside(pair.prediction, labels), _inside(pair.reference, labels), margin=0)
     found = measure(inside.prediction.view(np.bool_), inside.reference.view(np.bool_), spacing_mm)
     corner = tuple(outer + inner for outer, inner in zip(pair.corner, inside.corner, strict=True))
     rows = _lesion_rows(region, found, corner, spacing_mm, rules, penalty_mm)
@@ -116,8 +116,8 @@ def _score_region(
         official |= _large_counts(large, spurious, rules.overlap_threshold)
         official |= _lesion_values(_listed(large, found.official, penalty_mm), spurious, penalty_mm)
         official |= _small_counts(small, spurious, rules.overlap_threshold)
-        right = _lesion_values(_listed(large, found.right, penalty_mm), spurious, penalty_mm)
-        corrected |= {LESION_HD95_XYZ: right[LESION_MEANS[1]], LESION_NSD_XYZ: right[LESION_MEANS[2]]}
+        on_own_axes = _lesion_values(_listed(large, found.corrected, penalty_mm), spurious, penalty_mm)
+        corrected |= {LESION_HD95_XYZ: on_own_axes[LESION_MEANS[1]], LESION_NSD_XYZ: on_own_axes[LESION_MEANS[2]]}
     return RegionScore(official, corrected, evaluator_values(found, spacing_mm), tuple(rows))
 
 
@@ -126,7 +126,7 @@ def _inside(volume: NDArray[np.uint8], labels: frozenset[int]) -> NDArray[np.uin
     return inside.view(np.uint8)
 
 
-def _counts(found: Instances) -> dict[str, float]:
+def _counts(found: OneToOneMatching) -> dict[str, float]:
     tp = int(np.count_nonzero(found.partner))
     fp, fn = found.prediction.count - tp, found.reference.count - tp
     entries = tp + 0.5 * fp + 0.5 * fn
@@ -185,7 +185,7 @@ def _lesion_values(large: Sequence[Measures], spurious: int, penalty_mm: float) 
 
 def _lesion_rows(
     region: str,
-    found: Instances,
+    found: OneToOneMatching,
     corner: tuple[int, ...],
     spacing_mm: Spacing,
     rules: InstanceRules,
@@ -208,6 +208,6 @@ def _lesion_rows(
     return rows
 
 
-def _centroid(parts: Parts, index: int, corner: tuple[int, ...]) -> tuple[float, float, float]:
-    z, y, x = (float(c) + first for c, first in zip(parts.centroids[index], corner, strict=True))
+def _centroid(components: Components, index: int, corner: tuple[int, ...]) -> tuple[float, float, float]:
+    z, y, x = (float(c) + first for c, first in zip(components.centroids[index], corner, strict=True))
     return x, y, z

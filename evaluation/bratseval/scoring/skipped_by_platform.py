@@ -1,7 +1,7 @@
-"""Why an official run of BraTS_evaluation would refuse a case. Arrays and grids in, a reason out.
+"""Why an official run of BraTS_evaluation would skip a case. Arrays and grids in, a reason out.
 
-A refused case leaves the platform's mean without a penalty, and the participant is
-told nothing, so it should be known beforehand.
+A skipped case is left out of the platform's mean without a penalty, and the participant
+is not informed, so it is good to know beforehand.
 """
 
 from typing import Final
@@ -13,22 +13,22 @@ from numpy.typing import NDArray
 from bratseval.challenge import Edition
 from bratseval.files.nifti import VoxelGrid
 
-# panoptica 2.1.7 adds up the signed differences of an origin (or direction) and refuses more than this.
+# panoptica 2.1.7 sums the signed differences of an origin (or direction) and rejects a case with more than this.
 MAX_SIGNED_SUM: Final = 1e-5
 _TO_LPS: Final = np.array([-1.0, -1.0, 1.0])  # NIfTI's axes point right and to the front, ITK's left and to the back
 
 
-def refusal(
+def skip_reason(
     prediction: NDArray[np.generic],
     reference: NDArray[np.generic],
     grids: tuple[VoxelGrid, VoxelGrid],
     edition: Edition,
 ) -> str | None:
-    """What keeps an official run of the family "instances-2026" from scoring a case; None if nothing does.
+    """Why an official run of the family "instances-2026" does not score a case; None if it does.
 
-    The checks are those of panoptica 2.1.7 through SimpleITK, in its order, faults
-    included: origins and directions may differ if the differences add up to nothing or
-    less, and voxel edges may not differ by a single bit.
+    The checks are those of panoptica 2.1.7 through SimpleITK, in its order and with its
+    faults: origins and directions may differ if the signed differences sum to zero or less,
+    and voxel edges must be equal to the last bit.
 
     Args:
         prediction, reference: labels (x, y, z), any numeric type.
@@ -41,14 +41,14 @@ def refusal(
 def _geometry(prediction: VoxelGrid, reference: VoxelGrid) -> str | None:
     if prediction.shape != reference.shape:
         got, expected = ("x".join(map(str, grid.shape)) for grid in (prediction, reference))
-        return f"the prediction has {got} voxels, expected {expected} as the reference. Save it on the case's grid."
+        return f"the prediction has {got} voxels, expected {expected} as the reference has. Save it on the case's grid."
     off = float((_origin(prediction) - _origin(reference)).sum())
     if off > MAX_SIGNED_SUM:
         return f"the prediction's origin is off by {off:g} mm in sum, expected the reference's. Keep the case's affine."
     edges = _edges_mm(prediction), _edges_mm(reference)
     if edges[0] != edges[1]:
         got, expected = ("x".join(f"{edge:.9g}" for edge in side) for side in edges)
-        return f"the prediction's voxels are {got} mm, expected exactly {expected}. Keep the case's header."
+        return f"the prediction's voxels are {got} mm, expected exactly {expected} mm. Keep the case's header."
     off = float((_direction(prediction) - _direction(reference)).sum())
     if off > MAX_SIGNED_SUM:
         return f"the prediction's axes are off by {off:g} in sum, expected the reference's. Keep the case's affine."
@@ -62,11 +62,12 @@ def _values(side: str, volume: NDArray[np.generic], edition: Edition) -> str | N
     found = np.unique(volume)
     found = found[~np.isnan(found) & (found != np.inf)]  # both become 0 when the official code casts them
     if (found < 0).any():
-        return f"the {side} holds {found.min():g}, expected no negative value. Save labels from 0 on."
-    strange = sorted({int(value) for value in found} - known)  # fractions are cut off, as there
-    if strange:
-        told, expected = (", ".join(map(str, labels)) for labels in (strange, sorted(known)))
-        return f"the {side} holds label {told}, expected none but {expected}. Save this challenge's labels."
+        return f"the {side} contains {found.min():g}, expected no negative value. Save labels from 0 on."
+    unknown = sorted({int(value) for value in found} - known)  # fractions are truncated, as there
+    if unknown:
+        got, expected = (", ".join(map(str, labels)) for labels in (unknown, sorted(known)))
+        noun = "label" if len(unknown) == 1 else "labels"
+        return f"the {side} contains the {noun} {got}, expected only {expected}. Save this challenge's labels."
     return None
 
 

@@ -1,8 +1,8 @@
-"""The files of a submission: in a folder, a zip or a tar archive, all told by their own names without folders.
+"""The files of a submission: a folder, a zip or a tar archive.
 
-The platform takes an archive's files out of their sub-folders and passes over what systems
-and editors leave behind. The same is done here, with a folder too, and nothing that an
-archive says about links, owners, absolute paths or its own size is believed.
+The platform moves an archive's files out of their sub-folders and ignores what operating
+systems and editors leave behind (__MACOSX, .DS_Store). The same is done here, for a folder
+too. Links, owners, absolute paths and sizes that an archive declares are not trusted.
 
 Source: validate.py and its archive functions, Sage-Bionetworks-Challenges/brats2023@f429fcc.
 """
@@ -23,75 +23,78 @@ from typing import IO, Final
 
 from bratseval.errors import InputError
 from bratseval.files.gzip_stream import open_regular
-from bratseval.submission.unpacking import MAX_ENTRIES, MAX_UNPACKED_BYTES, Room, bounded
+from bratseval.submission.unpacking import MAX_ENTRIES, MAX_UNPACKED_BYTES, UnpackFolder, bounded
 
 NIFTI_END: Final = ".nii.gz"
-# Files that start so, and whatever lies in an .idea folder, are passed over (_is_hidden of the platform)
-_PASSED_OVER: Final = ("__", "._", "~", ".DS_Store", ".idea")
+# Files whose names start so, and all files in an .idea folder, are ignored (_is_hidden of the platform).
+_IGNORED: Final = ("__", "._", "~", ".DS_Store", ".idea")
 
 
 @dataclass(frozen=True)
-class Entry:
+class SubmissionFile:
     """One file of a submission.
 
     Attributes:
-        told: how messages call it: its path, or `archive.zip:folder/name.nii.gz`.
-        place: its path inside the submission, with `/`.
-        path: where it can be read; None when it can't.
-        problem: why it can't, in words.
+        display_name: its name in messages: its path, or `archive.zip:folder/name.nii.gz`.
+        inner_path: its path inside the submission, with `/`.
+        path: where it can be read; None if it cannot be used.
+        problem: why it cannot be used, a whole message; empty if it can.
     """
 
-    told: str
-    place: str
+    display_name: str
+    inner_path: str
     path: Path | None
     problem: str = ""
 
     @property
     def name(self) -> str:
-        """Its own name, without folders."""
-        return PurePosixPath(self.place).name
+        """The file name without folders."""
+        return PurePosixPath(self.inner_path).name
 
 
 @contextlib.contextmanager
-def open_submission(submission: Path) -> Iterator[tuple[Entry, ...]]:
-    """The files of a folder or an archive in the order of their places; unpacked ones live as long as the context.
+def open_submission(submission: Path) -> Iterator[tuple[SubmissionFile, ...]]:
+    """The files of a folder or an archive, sorted by their inner paths; empty for an empty folder.
 
-    Of an archive only .nii.gz files are unpacked, into a folder of their own under the
-    system's temporary one; the rest is listed.
+    From an archive only .nii.gz files are unpacked, into a temporary folder that is deleted
+    when the context ends; all other files are listed with a problem.
 
     Raises:
         InputError: it is neither a folder nor a readable archive, or exceeds the caps.
-        OSError: the temporary folder can't be written.
+        OSError: the temporary folder cannot be written.
     """
     if submission.is_dir():
-        yield tuple(sorted(_of_folder(submission), key=lambda entry: entry.place))
+        yield tuple(sorted(_of_folder(submission), key=lambda file: file.inner_path))
         return
     with tempfile.TemporaryDirectory(prefix="bratseval-") as folder:
-        yield tuple(sorted(_of_archive(submission, Path(folder)), key=lambda entry: entry.place))
+        yield tuple(sorted(_of_archive(submission, Path(folder)), key=lambda file: file.inner_path))
 
 
-def is_passed_over(place: str) -> bool:
-    """Whether the platform, and so this harness, acts as if the file were not there."""
-    return PurePosixPath(place).name.startswith(_PASSED_OVER) or ".idea" in PurePosixPath(place).parts
+def is_ignored(inner_path: str) -> bool:
+    """Whether the platform, and so this harness, ignores the file."""
+    path = PurePosixPath(inner_path)
+    return path.name.startswith(_IGNORED) or ".idea" in path.parts
 
 
 # Folders
 
 
-def _of_folder(folder: Path) -> list[Entry]:
+def _of_folder(folder: Path) -> list[SubmissionFile]:
     root = folder.resolve()
-    entries: list[Entry] = []
-    for place, path in _walk(folder):
-        if is_passed_over(place):
+    files: list[SubmissionFile] = []
+    for inner_path, path in _walk(folder):
+        if is_ignored(inner_path):
             continue
-        entries.append(Entry(str(path), place, *_usable(path, root)))
-        if len(entries) > MAX_ENTRIES:
-            raise InputError(f"{folder}: holds more than {MAX_ENTRIES} files. This is no submission.")
-    return entries
+        files.append(SubmissionFile(str(path), inner_path, *_usable(path, root)))
+        if len(files) > MAX_ENTRIES:
+            raise InputError(
+                f"{folder}: contains more than {MAX_ENTRIES} files, too many for a submission. Check the path."
+            )
+    return files
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Every file below a folder, without following links to folders."""
+    """Inner path and path of every file below a folder; links to folders are not followed."""
 
     def unlisted(error: OSError) -> None:
         raise InputError(f"{error.filename}: cannot be listed ({error.strerror}). Check its permissions.")
@@ -104,18 +107,18 @@ def _walk(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _usable(path: Path, root: Path) -> tuple[Path | None, str]:
-    """The path, or the reason why it is not to be read."""
+    """The path and no problem, or None and the problem that keeps it from being read."""
     if path.is_symlink() and not path.resolve().is_relative_to(root):
-        return None, f"{path}: links to a file outside {root}. Put the file itself there."
+        return None, f"{path}: links to a file outside {root}. Replace the link by the file."
     if not path.is_file():
-        return None, f"{path}: is not a regular file. Put the image file itself there."
+        return None, f"{path}: is not a regular file. Replace it by the image file."
     return path, ""
 
 
 # Archives
 
 
-def _of_archive(archive: Path, folder: Path) -> list[Entry]:
+def _of_archive(archive: Path, folder: Path) -> list[SubmissionFile]:
     with open_regular(archive) as descriptor:
         start = os.pread(descriptor, 512, 0)
     try:
@@ -125,16 +128,16 @@ def _of_archive(archive: Path, folder: Path) -> list[Entry]:
             return _of_tar(archive, folder)
     except (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, ValueError) as error:
         raise InputError(f"{archive}: is damaged ({error}). Pack the files again.") from None
-    raise InputError(f"{archive}: is no archive, expected a folder, a .zip, a .tar or a .tar.gz. Pack the files again.")
+    raise InputError(f"{archive}: is not an archive, expected a folder, .zip, .tar or .tar.gz. Pack the files again.")
 
 
-def _of_zip(archive: Path, folder: Path) -> list[Entry]:
+def _of_zip(archive: Path, folder: Path) -> list[SubmissionFile]:
     with zipfile.ZipFile(archive) as packed:
-        room = Room(archive, folder)
+        target = UnpackFolder(archive, folder)
         return [
-            _unpacked(room, member.filename, _zip_problem(member), partial(packed.open, member))
+            _unpacked(target, member.filename, _zip_problem(member), partial(packed.open, member))
             for member in packed.infolist()
-            if not member.is_dir() and not is_passed_over(member.filename)
+            if not member.is_dir() and not is_ignored(member.filename)
         ]
 
 
@@ -148,15 +151,15 @@ def _zip_problem(member: zipfile.ZipInfo) -> str:
     return ""
 
 
-def _of_tar(archive: Path, folder: Path) -> list[Entry]:
-    entries = []
+def _of_tar(archive: Path, folder: Path) -> list[SubmissionFile]:
+    files = []
     with bounded(archive, MAX_UNPACKED_BYTES) as stream, tarfile.open(fileobj=stream, mode="r:") as packed:
-        room = Room(archive, folder)
+        target = UnpackFolder(archive, folder)
         for member in packed:
-            if not member.isdir() and not is_passed_over(member.name):
+            if not member.isdir() and not is_ignored(member.name):
                 problem = "" if member.isreg() else "is a link or a device, expected a file. Pack the file itself."
-                entries.append(_unpacked(room, member.name, problem, partial(_content, packed, member)))
-    return entries
+                files.append(_unpacked(target, member.name, problem, partial(_content, packed, member)))
+    return files
 
 
 def _content(packed: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
@@ -166,15 +169,15 @@ def _content(packed: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
     return content
 
 
-def _unpacked(room: Room, place: str, problem: str, content: Callable[[], IO[bytes]]) -> Entry:
+def _unpacked(target: UnpackFolder, inner_path: str, problem: str, content: Callable[[], IO[bytes]]) -> SubmissionFile:
     """One file of an archive; unpacked if it is an image."""
-    told = f"{room.archive}:{place}"
-    room.count()
-    if not problem and not place.endswith(NIFTI_END):
-        problem = "is no .nii.gz file. Leave it out."
+    display_name = f"{target.archive}:{inner_path}"
+    target.count()
+    if not problem and not inner_path.endswith(NIFTI_END):
+        problem = "is not a .nii.gz file; the platform rejects the whole submission. Remove it."
     if problem:
-        return Entry(told, place, None, f"{told}: {problem}")
+        return SubmissionFile(display_name, inner_path, None, f"{display_name}: {problem}")
     try:
-        return Entry(told, place, room.put(PurePosixPath(place).name, content))
+        return SubmissionFile(display_name, inner_path, target.put(PurePosixPath(inner_path).name, content))
     except InputError as error:
-        return Entry(told, place, None, f"{told}: {error}")
+        return SubmissionFile(display_name, inner_path, None, f"{display_name}: {error}")

@@ -1,7 +1,7 @@
-"""What the platform itself says of an upload: its own checks, in its order, with its own words.
+"""What the platform says about an upload: its own checks, in its order, with its own messages.
 
-They stop at the first file with a fault, name no file, and look neither at labels nor at
-whether all cases are there. Told beside our own check, so that nobody is surprised.
+They stop at the first faulty file, name no file, and check neither labels nor missing
+cases. Reported beside our own check, so that a participant knows both.
 
 Source: validate.py (2023, 2026) and validate2024.py (2024, 2025), `Edition.sources`.
 """
@@ -15,7 +15,7 @@ import nibabel as nib
 import numpy as np
 
 from bratseval.challenge import Edition, Geometry
-from bratseval.submission.archive import NIFTI_END, Entry
+from bratseval.submission.archive import NIFTI_END, SubmissionFile
 from bratseval.submission.pairing import platform_id_of
 
 _MAX_CHARACTERS: Final = 500  # of an e-mail; the rest is cut off
@@ -32,18 +32,19 @@ _DUPLICATES: Final = "Duplicate predictions found for one or more cases."
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the platform would answer: its status, and the message it would send (at most 500 characters)."""
+    """The platform's status for an upload and the message it sends: empty if valid, at most 500 characters."""
 
     status: Literal["VALIDATED", "INVALID"]
     message: str
 
 
-def platform_verdict(submission: Sequence[Entry], cases: Collection[str], edition: Edition) -> Verdict:
-    """The platform's answer to an upload of these files.
+def platform_verdict(submission: Sequence[SubmissionFile], cases: Collection[str], edition: Edition) -> Verdict:
+    """The platform's verdict on an upload of these files.
 
     Args:
-        submission: its files, without those that are passed over; none when it is no archive.
-        cases: the ids of the cases that the platform has references of.
+        submission: its files without ignored ones; empty if the upload is not an archive.
+        cases: the ids of the cases for which the platform has references.
+        edition: its year decides which checks there are.
     """
     if submission:
         reasons = [*_format_reasons(submission, edition), *_name_reasons(submission, cases, edition)]
@@ -55,19 +56,19 @@ def platform_verdict(submission: Sequence[Entry], cases: Collection[str], editio
     return Verdict("INVALID" if reasons else "VALIDATED", message)
 
 
-def _format_reasons(submission: Sequence[Entry], edition: Edition) -> list[str]:
-    if not all(entry.name.endswith(NIFTI_END) for entry in submission):
+def _format_reasons(submission: Sequence[SubmissionFile], edition: Edition) -> list[str]:
+    if not all(file.name.endswith(NIFTI_END) for file in submission):
         return [_NOT_NIFTI]
-    reasons = (_file_reason(entry, edition) for entry in submission)
+    reasons = (_file_reason(file, edition) for file in submission)
     return [first] if (first := next(filter(None, reasons), None)) else []
 
 
-def _file_reason(entry: Entry, edition: Edition) -> str | None:
-    if entry.path is None:
+def _file_reason(file: SubmissionFile, edition: Edition) -> str | None:
+    if file.path is None:
         return _UNREADABLE
     try:
-        # the header alone, as there: a file that is cut short later passes
-        image = cast("nib.Nifti1Image", nib.load(entry.path))
+        # only the header, as on the platform: a truncated file passes
+        image = cast("nib.Nifti1Image", nib.load(file.path))
     except (nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError, ValueError, OSError):
         return _UNREADABLE
     if edition.geometry is not None:
@@ -82,14 +83,14 @@ def _geometry_reason(image: nib.Nifti1Image, geometry: Geometry) -> str | None:
     other_shape = image.shape != geometry.shape
     if geometry.qform is None:
         return f"One or more predictions is not a NIfTI file with dimension of {size}." if other_shape else None
-    # both had to be wrong all through the challenge of 2023; "or" came on 2024-07-26 (42f113d)
+    # during the challenge of 2023 a file failed only if both were wrong; "or" came on 2024-07-26 (42f113d)
     if other_shape and not np.array_equal(image.header.get_qform(), np.array(geometry.qform)):
         return f"One or more predictions is not a NIfTI file with dimension of {size} or origin at [0, -239, 0]."
     return None
 
 
-def _name_reasons(submission: Sequence[Entry], cases: Collection[str], edition: Edition) -> list[str]:
-    found = [re.search(rf"({edition.case_id})\.nii\.gz$", entry.name) for entry in submission]
+def _name_reasons(submission: Sequence[SubmissionFile], cases: Collection[str], edition: Edition) -> list[str]:
+    found = [re.search(rf"({edition.case_id})\.nii\.gz$", file.name) for file in submission]
     ids = [match[1] for match in found if match]
     if len(ids) < len(found):
         return [_NAMES]

@@ -1,4 +1,4 @@
-"""Taking files out of an archive that nobody vouches for: never more than the caps, never anywhere else."""
+"""Files unpacked from an archive that cannot be trusted: within the caps on size, only into one temporary folder."""
 
 import contextlib
 import gzip
@@ -14,13 +14,13 @@ from bratseval.errors import InputError
 MAX_ENTRIES: Final = 100_000  # the largest edition has some 1 500 cases
 MAX_ENTRY_BYTES: Final = 1024**3
 MAX_UNPACKED_BYTES: Final = 32 * 1024**3
-_MAX_READ_BYTES: Final = 64 * 1024**2  # of an archive's own bookkeeping at a time
+_MAX_READ_BYTES: Final = 64 * 1024**2  # of an archive's headers in one read
 _MAX_NAME_BYTES: Final = 255
 _CHUNK_BYTES: Final = 1024**2
 
 
-class Room:
-    """A temporary folder that one archive is unpacked into, each file in a numbered folder of its own."""
+class UnpackFolder:
+    """The temporary folder that one archive is unpacked into; each file gets a numbered folder of its own."""
 
     def __init__(self, archive: Path, folder: Path) -> None:
         self.archive = archive
@@ -29,24 +29,26 @@ class Room:
         self._bytes = 0
 
     def count(self) -> None:
-        """Count an entry, unpacked or not.
+        """Count a file of the archive, unpacked or not.
 
         Raises:
             InputError: there are too many.
         """
         self._entries += 1
         if self._entries > MAX_ENTRIES:
-            raise InputError(f"{self.archive}: holds more than {MAX_ENTRIES} files. This is no submission.")
+            raise InputError(
+                f"{self.archive}: contains more than {MAX_ENTRIES} files, too many for a submission. Check the path."
+            )
 
     def put(self, name: str, content: Callable[[], IO[bytes]]) -> Path:
         """Unpack one file under its own name.
 
         Raises:
-            InputError: the name can't be a file's, the content is damaged or too large.
-            OSError: the temporary folder can't be written.
+            InputError: the name is not possible in a file system, the content is damaged or too large.
+            OSError: the temporary folder cannot be written.
         """
         if "\0" in name or len(os.fsencode(name)) > _MAX_NAME_BYTES:
-            raise InputError("has a name that no file system takes. Rename it.")
+            raise InputError("has a name that no file system accepts. Rename it.")
         target = self._folder / str(self._entries) / name
         target.parent.mkdir()
         try:
@@ -64,14 +66,14 @@ class Room:
             if copied > MAX_ENTRY_BYTES or self._bytes > MAX_UNPACKED_BYTES:
                 raise InputError(
                     f"unpacks to more than {MAX_ENTRY_BYTES} bytes, or all files to more than {MAX_UNPACKED_BYTES}. "
-                    "These are no segmentations."
+                    "Segmentations are smaller: check the files."
                 )
             file.write(block)
 
 
 @contextlib.contextmanager
 def bounded(archive: Path, limit: int) -> Iterator[IO[bytes]]:
-    """The bytes of a tar archive, gzip or plain, that ends in an error where it goes on beyond `limit`."""
+    """The bytes of a tar archive, plain or gzip; reading raises InputError beyond `limit` unpacked bytes."""
     with archive.open("rb") as raw:
         compressed = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
@@ -83,7 +85,7 @@ def bounded(archive: Path, limit: int) -> Iterator[IO[bytes]]:
 
 
 class _Bounded:
-    """read, seek and tell of a stream, none of them beyond a limit."""
+    """The read, seek and tell of a stream, limited to its first bytes."""
 
     def __init__(self, archive: Path, stream: IO[bytes], limit: int) -> None:
         self._archive = archive
@@ -92,7 +94,7 @@ class _Bounded:
 
     def read(self, size: int) -> bytes:
         if not 0 <= size <= _MAX_READ_BYTES:
-            raise InputError(f"{self._archive}: declares {size} bytes of bookkeeping. Pack the files again.")
+            raise InputError(f"{self._archive}: declares a header of {size} bytes. Pack the files again.")
         self._check(self._stream.tell() + size)
         return self._stream.read(size)
 
@@ -105,4 +107,6 @@ class _Bounded:
 
     def _check(self, position: int) -> None:
         if position > self._limit:
-            raise InputError(f"{self._archive}: unpacks to more than {self._limit} bytes. This is no submission.")
+            raise InputError(
+                f"{self._archive}: unpacks to more than {self._limit} bytes, too much for a submission. Check the path."
+            )

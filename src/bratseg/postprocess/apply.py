@@ -20,7 +20,7 @@ from bratseg.postprocess.thresholds import LABEL_BY_NAME, Fill, Mode, Redefiniti
 from bratseg.radiomics.features import NoFeatures, extract_features
 from bratseval.challenge import LABEL_NAMES, REGIONS, Modality
 from bratseval.metrics.bounding_box import bounding_box
-from bratseval.metrics.components import Mask, components_of
+from bratseval.metrics.components import Mask, connected_components
 
 EMPTY: Final = "empty_wt: no tumour was segmented, so there is nothing to post-process"
 
@@ -106,17 +106,17 @@ def remove_small(labels: Labels, removal: Removal, *, mode: Mode, fill: Fill, vo
             equals the lowest; 0 where no tumour does, so WT loses only what stands alone.
     """
     wanted = (LABEL_BY_NAME[removal.of],) if mode == "labels" else tuple(REGIONS[removal.of])
-    parts = components_of(np.isin(labels, wanted))
+    components = connected_components(np.isin(labels, wanted))
     # 75 mm3 are 75 voxels of 1 mm, whatever the rounding in an affine that says 0.9999999 mm
-    small = parts.voxels < round(removal.below_mm3 / voxel_mm3, 3)
+    small = components.voxels < round(removal.below_mm3 / voxel_mm3, 3)
     kept = labels.copy()
     if fill == "background":
-        kept[np.concatenate([[False], small])[parts.labels]] = 0
+        kept[np.concatenate([[False], small])[components.labels]] = 0
         return kept
-    boxes = ndimage.find_objects(parts.labels, max_label=parts.count)
+    boxes = ndimage.find_objects(components.labels, max_label=components.count)
     for number in np.flatnonzero(small) + 1:
         box = tuple(slice(max(side.start - 1, 0), side.stop + 1) for side in boxes[number - 1])
-        part = parts.labels[box] == number
+        part = components.labels[box] == number
         kept[box][part] = _surrounding(labels[box], part)
     return kept
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from bratseg.radiomics.shape import shape_features
 from bratseval.challenge import MODALITIES, Modality
 from bratseval.metrics.bounding_box import bounding_box
-from bratseval.metrics.components import Mask, components_of
+from bratseval.metrics.components import Mask, connected_components
 
 # Whose numbers clusters are fitted on, as files name it.
 EXTRACTOR: Final = "pyradiomics 3.0.1"
@@ -152,10 +152,10 @@ def extract_features(
 
 
 def _largest_component(mask: Mask) -> Mask:
-    parts = components_of(mask)
-    if parts.count == 0:
+    components = connected_components(mask)
+    if components.count == 0:
         raise NoFeatures("there is no tumour")
-    largest: Mask = parts.labels == 1 + int(parts.voxels.argmax())
+    largest: Mask = components.labels == 1 + int(components.voxels.argmax())
     return largest
 
 

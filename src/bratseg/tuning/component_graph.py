@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from bratseval.metrics.components import Mask, components_of
+from bratseval.metrics.components import Mask, connected_components
 
 Box = tuple[slice, slice, slice]
 
@@ -77,7 +77,7 @@ def nodes_of(labels: NDArray[np.uint8]) -> Nodes:
     sizes: list[int] = []
     for label in np.flatnonzero(np.bincount(labels.ravel())):
         if label:
-            parts = components_of(labels == label)
+            parts = connected_components(labels == label)
             inside = parts.labels != 0
             volume[inside] = parts.labels[inside].astype(np.int32) + len(own)
             own += [int(label)] * parts.count

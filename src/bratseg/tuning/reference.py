@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.challenge import Edition, RegionRules
-from bratseval.metrics.components import Labels, parts_of, reach_of
-from bratseval.metrics.crop import Crop, crop, masks_of
+from bratseval.metrics.components import Labels, dilated_lesions, measure_components
+from bratseval.metrics.crop import CroppedPair, crop_labels, region_masks
 from bratseval.metrics.mesh_surface import Spacing, Surface
 from bratseval.scoring.lesionwise import volume_mm3
 from bratseval.scoring.merge_2024 import merge
-from bratseval.scoring.region_pair import Outline, Side
+from bratseval.scoring.region_pair import LabelledMask, MaskSurfaces
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class Right:
         counted: (lesions,), False for those too small to count.
     """
 
-    side: Side
+    side: LabelledMask
     reach: Labels
     corner: tuple[int, int, int]
     counted: NDArray[np.bool_]
@@ -34,12 +34,12 @@ class Right:
     @property
     def count(self) -> int:
         """How many lesions there are, small ones too."""
-        return self.side.parts.count
+        return self.side.components.count
 
     @property
     def voxels(self) -> NDArray[np.int64]:
         """(lesions,), the size of each."""
-        return self.side.parts.voxels
+        return self.side.components.voxels
 
     def surface(self, lesion: int, corner: tuple[int, int, int]) -> Surface:
         """The surface of a lesion, counted from 0, in the windows of a box with that corner."""
@@ -54,10 +54,10 @@ def lesions_of(reference: NDArray[np.generic], spacing_mm: Spacing, edition: Edi
     Raises:
         ValueError: the edition's family has no lesion-wise mean.
     """
-    pair = crop(np.zeros(reference.shape, np.uint8), reference, edition)
+    pair = crop_labels(np.zeros(reference.shape, np.uint8), reference, edition)
     if edition.family == "lesionwise-2024":
         merged = merge(pair, spacing_mm, edition)
-        found = {region: (both.reference.side, both.reach, both.corner) for region, both in merged.items()}
+        found = {region: (both.reference.lesions, both.dilated, both.corner) for region, both in merged.items()}
     elif edition.family == "lesionwise-2023":
         found = {region: _alone(pair, rules, spacing_mm) for region, rules in edition.regions.items()}
     else:
@@ -68,13 +68,15 @@ def lesions_of(reference: NDArray[np.generic], spacing_mm: Spacing, edition: Edi
     }
 
 
-def _alone(pair: Crop, rules: RegionRules, spacing_mm: Spacing) -> tuple[Side, Labels, tuple[int, int, int]]:
-    masks = masks_of(pair, rules)
-    reach, count = reach_of(masks.reference, merge_steps=rules.merge_steps)
-    lesions = parts_of(masks.reference * reach, count)
-    return Side(Outline(masks.reference, spacing_mm), lesions), reach, masks.corner
+def _alone(
+    pair: CroppedPair, rules: RegionRules, spacing_mm: Spacing
+) -> tuple[LabelledMask, Labels, tuple[int, int, int]]:
+    masks = region_masks(pair, rules)
+    reach, count = dilated_lesions(masks.reference, merge_steps=rules.merge_steps)
+    lesions = measure_components(masks.reference * reach, count)
+    return LabelledMask(MaskSurfaces(masks.reference, spacing_mm), lesions), reach, masks.corner
 
 
-def _counted(side: Side, rules: RegionRules, spacing_mm: Spacing) -> NDArray[np.bool_]:
-    volumes = [volume_mm3(voxels, spacing_mm) > rules.small_mm3 for voxels in side.parts.voxels.tolist()]
+def _counted(side: LabelledMask, rules: RegionRules, spacing_mm: Spacing) -> NDArray[np.bool_]:
+    volumes = [volume_mm3(voxels, spacing_mm) > rules.small_mm3 for voxels in side.components.voxels.tolist()]
     return np.array(volumes, np.bool_)

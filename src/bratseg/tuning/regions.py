@@ -15,7 +15,7 @@ from bratseg.tuning.component_graph import Nodes
 from bratseg.tuning.distances import LesionDistances, Windows
 from bratseg.tuning.reference import Right
 from bratseval.metrics.mesh_surface import Spacing
-from bratseval.metrics.overlap import Counts, dice
+from bratseval.metrics.overlap import VoxelCounts, dice
 from bratseval.scoring.merge_2024 import joined_numbers
 
 
@@ -198,7 +198,7 @@ class _Region:
         if (lesion, found) not in self._measured:
             together = _nodes_in(found)
             shared = int(self._shared[lesion, together].sum())
-            counts = Counts(self._voxels[found], int(self._right.voxels[lesion]), shared, self._total)
+            counts = VoxelCounts(self._voxels[found], int(self._right.voxels[lesion]), shared, self._total)
             self._measured[lesion, found] = dice(counts), self._distances_of(lesion).hd95_mm(together)
         return self._measured[lesion, found]
 
@@ -229,7 +229,7 @@ def _overlaps(nodes: Nodes, right: Right, corner: tuple[int, int, int]) -> tuple
     first = [own - other for own, other in zip(right.corner, corner, strict=True)]
     volume = nodes.volume[tuple(slice(start, start + side) for start, side in zip(first, shape, strict=True))]
     tables = []
-    for lesions in (right.reach, right.side.parts.labels):
+    for lesions in (right.reach, right.side.components.labels):
         both = (volume != 0) & (lesions != 0)
         keys = (lesions[both].astype(np.int64) - 1) * nodes.count + volume[both] - 1
         tables.append(np.bincount(keys, minlength=right.count * nodes.count).reshape(right.count, nodes.count))

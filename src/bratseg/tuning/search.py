@@ -16,7 +16,7 @@ from bratseg.tuning.reference import lesions_of
 from bratseg.tuning.regions import RegionValues, Tissue, score_region
 from bratseg.tuning.states import States, states_of
 from bratseval.challenge import Edition
-from bratseval.metrics.crop import crop
+from bratseval.metrics.crop import crop_labels
 from bratseval.metrics.mesh_surface import Spacing
 from bratseval.scoring.merge_2024 import smallest_kept
 
@@ -84,7 +84,7 @@ def score_grid(
         raise ValueError(f"shapes are {prediction.shape} and {reference.shape}, expected one 3-D shape")
     spacing_mm = (float(spacing_mm[0]), float(spacing_mm[1]), float(spacing_mm[2]))
     rights = lesions_of(reference, spacing_mm, edition)
-    pair = crop(prediction, reference, edition)
+    pair = crop_labels(prediction, reference, edition)
     nodes = nodes_of(pair.prediction)
     states = states_of(nodes, grid, mode=mode, fill=fill, voxel_mm3=float(np.prod(spacing_mm)))
     tissues = _tissues(nodes, states, spacing_mm, edition)

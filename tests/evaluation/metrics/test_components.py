@@ -5,13 +5,13 @@ import pytest
 from scipy import ndimage
 
 from bratseval.metrics.components import (
-    components_of,
+    connected_components,
+    connected_components_in_scan_order,
     dilate,
+    dilated_lesions,
     match_lesions,
+    measure_components,
     number_lesions,
-    parts_in_scan_order,
-    parts_of,
-    reach_of,
 )
 from factories.boxes import mask_of
 
@@ -76,7 +76,7 @@ def test_lesions_of_a_fortran_ordered_mask_are_numbered_alike() -> None:
 
 def test_an_empty_mask_has_no_lesion() -> None:
     assert number_lesions(np.zeros(SHAPE, bool), merge_steps=3).max() == 0
-    assert components_of(np.zeros(SHAPE, bool)).count == 0
+    assert connected_components(np.zeros(SHAPE, bool)).count == 0
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((4, 4), bool), np.zeros(SHAPE, np.uint8)])
@@ -86,7 +86,7 @@ def test_what_is_no_3d_boolean_mask_is_refused(wrong: np.ndarray) -> None:
 
 
 def test_a_part_has_its_size_and_its_centre() -> None:
-    parts = components_of(mask_of(SHAPE, (2, 4, 2, 5, 2, 3)))
+    parts = connected_components(mask_of(SHAPE, (2, 4, 2, 5, 2, 3)))
     # 2 * 3 * 1 voxels; the centre of indices 2..3, 2..4, 2
     assert parts.voxels.tolist() == [6]
     assert parts.centroids.tolist() == [[2.5, 3.0, 2.0]]
@@ -94,7 +94,9 @@ def test_a_part_has_its_size_and_its_centre() -> None:
 
 def test_components_are_numbered_in_scan_order_with_their_sizes_and_centres() -> None:
     # x is slowest: the part at x = 1 comes first though its z is last; the middle of two voxels is half a voxel on
-    parts = parts_in_scan_order(mask_of(SHAPE, (5, 7, 3, 4, 0, 2), (1, 2, 9, 12, 11, 12), (5, 6, 9, 10, 4, 5)))
+    parts = connected_components_in_scan_order(
+        mask_of(SHAPE, (5, 7, 3, 4, 0, 2), (1, 2, 9, 12, 11, 12), (5, 6, 9, 10, 4, 5))
+    )
     assert (parts.labels[1, 9, 11], parts.labels[5, 3, 0], parts.labels[5, 9, 4]) == (1, 2, 3)
     assert parts.voxels.tolist() == [3, 4, 1]
     assert parts.centroids.tolist() == [[1.0, 10.0, 11.0], [5.5, 3.0, 0.5], [5.0, 9.0, 4.0]]
@@ -109,7 +111,7 @@ def test_components_in_scan_order_equal_scipys() -> None:
             _, firsts = np.unique(labels[mask], return_index=True)
             assert np.array_equal(np.argsort(firsts), np.arange(count))  # scipy numbers in scan order
             for laid_out in (mask, np.asfortranarray(mask)):
-                parts = parts_in_scan_order(laid_out)
+                parts = connected_components_in_scan_order(laid_out)
                 assert np.array_equal(parts.labels, labels)
                 assert parts.voxels.tolist() == np.bincount(labels[mask], minlength=count + 1)[1:].tolist()
                 centres = ndimage.center_of_mass(mask, labels, range(1, count + 1))
@@ -121,14 +123,14 @@ def test_as_many_components_as_fit_into_a_volume_are_found() -> None:
     for shape in np.ndindex(9, 9, 9):
         mask = np.zeros(tuple(side + 1 for side in shape), np.bool_)
         mask[::2, ::2, ::2] = True
-        assert components_of(mask).count == parts_in_scan_order(mask).count == mask.sum()
+        assert connected_components(mask).count == connected_components_in_scan_order(mask).count == mask.sum()
 
 
 def test_a_component_that_only_touches_the_reach_matches_and_shares_nothing() -> None:
-    reach, count = reach_of(mask_of(SHAPE, (2, 4, 2, 4, 2, 4)), merge_steps=3)
-    lesions = parts_of(np.where(mask_of(SHAPE, (2, 4, 2, 4, 2, 4)), reach, 0), count)
+    reach, count = dilated_lesions(mask_of(SHAPE, (2, 4, 2, 4, 2, 4)), merge_steps=3)
+    lesions = measure_components(np.where(mask_of(SHAPE, (2, 4, 2, 4, 2, 4)), reach, 0), count)
     # voxel 6 is 3 away from voxel 3, the last of the lesion; voxel 12 is not
-    components = components_of(mask_of(SHAPE, (6, 7, 2, 4, 2, 4), (12, 13, 2, 4, 2, 4)))
+    components = connected_components(mask_of(SHAPE, (6, 7, 2, 4, 2, 4), (12, 13, 2, 4, 2, 4)))
     matches = match_lesions(lesions.labels, reach, components.labels)
     assert matches.lesion.tolist() == [1]
     assert components.voxels[matches.component - 1].tolist() == [4]
@@ -137,8 +139,8 @@ def test_a_component_that_only_touches_the_reach_matches_and_shares_nothing() ->
 
 def test_one_component_may_match_two_lesions_and_shares_its_voxels_with_each() -> None:
     mask = mask_of(SHAPE, (2, 4, 2, 4, 2, 4), (14, 17, 2, 4, 2, 4))
-    reach, _ = reach_of(mask, merge_steps=1)
-    components = components_of(mask_of(SHAPE, (3, 16, 2, 4, 2, 4)))
+    reach, _ = dilated_lesions(mask, merge_steps=1)
+    components = connected_components(mask_of(SHAPE, (3, 16, 2, 4, 2, 4)))
     matches = match_lesions(np.where(mask, reach, 0), reach, components.labels)
     # x = 3 of the first lesion, x = 14 and 15 of the second, 4 voxels a layer
     assert matches.lesion.tolist() == [1, 2]
@@ -151,11 +153,11 @@ def test_lesions_beyond_what_small_numbers_count(side: int) -> None:
     mask = np.zeros((side, side, side), bool)
     mask[::3, ::3, ::3] = True
     count = (side // 3) ** 3
-    parts = components_of(mask)
+    parts = connected_components(mask)
     assert parts.count == count
     assert np.array_equal(parts.voxels, np.ones(count))
     assert np.array_equal(np.sort(parts.labels[mask]), np.arange(1, count + 1))
     # in the order of the scan, z fastest
-    reach, number = reach_of(mask, merge_steps=0)
+    reach, number = dilated_lesions(mask, merge_steps=0)
     assert number == count
     assert np.array_equal(reach[::3, ::3, ::3].ravel(), np.arange(1, count + 1))

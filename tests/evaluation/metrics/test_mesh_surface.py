@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from surface_distance import compute_robust_hausdorff, compute_surface_distances
 
-from bratseval.metrics.components import Mask, components_of
-from bratseval.metrics.mesh_surface import Spacing, owners_of, robust_hausdorff_mm, surface_of
-from bratseval.metrics.overlap import Counts, count, dice, sensitivity, specificity
+from bratseval.metrics.components import Mask, connected_components
+from bratseval.metrics.mesh_surface import Spacing, robust_hausdorff_mm, surface_components, surface_of
+from bratseval.metrics.overlap import VoxelCounts, count_voxels, dice, sensitivity, specificity
 from factories.boxes import mask_of
 
 # surface-distance 0.1 takes scipy's functions from namespaces that scipy is giving up
@@ -24,34 +24,34 @@ def hd95(prediction: Mask, reference: Mask, spacing: Spacing = MM) -> float:
 
 def test_dice_of_two_cubes_that_share_one_voxel() -> None:
     # 2x2x2 cubes, one voxel in common: 2 * 1 / (8 + 8)
-    assert dice(count(mask_of(SHAPE, (2, 4, 2, 4, 2, 4)), mask_of(SHAPE, (3, 5, 3, 5, 3, 5)))) == 0.125
+    assert dice(count_voxels(mask_of(SHAPE, (2, 4, 2, 4, 2, 4)), mask_of(SHAPE, (3, 5, 3, 5, 3, 5)))) == 0.125
 
 
 def test_dice_of_two_empty_masks_is_one_and_of_one_empty_mask_zero() -> None:
     empty, full = np.zeros(SHAPE, bool), np.ones(SHAPE, bool)
-    assert dice(count(empty, empty)) == 1.0
-    assert dice(count(empty, full)) == dice(count(full, empty)) == 0.0
+    assert dice(count_voxels(empty, empty)) == 1.0
+    assert dice(count_voxels(empty, full)) == dice(count_voxels(full, empty)) == 0.0
 
 
 def test_masks_of_different_shape_are_refused() -> None:
     with pytest.raises(ValueError, match="shapes"):
-        count(np.zeros((2, 2, 2), bool), np.zeros((2, 2, 3), bool))
+        count_voxels(np.zeros((2, 2, 2), bool), np.zeros((2, 2, 3), bool))
 
 
 def test_sensitivity_and_specificity_of_counts() -> None:
     # 4 of 10 found, 2 of 90 background voxels wrongly marked
-    counts = Counts(prediction=6, reference=10, both=4, total=100)
+    counts = VoxelCounts(prediction=6, reference=10, both=4, total=100)
     assert sensitivity(counts) == 0.4
     assert specificity(counts) == 88 / 90
 
 
 def test_sensitivity_without_a_reference_is_one_only_if_nothing_was_marked() -> None:
-    assert sensitivity(Counts(0, 0, 0, 100)) == 1.0
-    assert sensitivity(Counts(5, 0, 0, 100)) == 0.0
+    assert sensitivity(VoxelCounts(0, 0, 0, 100)) == 1.0
+    assert sensitivity(VoxelCounts(5, 0, 0, 100)) == 0.0
 
 
 def test_specificity_is_zero_when_the_reference_fills_the_volume() -> None:
-    assert specificity(Counts(100, 100, 100, 100)) == 0.0
+    assert specificity(VoxelCounts(100, 100, 100, 100)) == 0.0
 
 
 def test_a_voxel_has_eight_surface_elements_even_in_the_corner_of_the_volume() -> None:
@@ -120,6 +120,6 @@ def test_hd95_equals_deepminds_where_the_percentile_falls_on_a_boundary() -> Non
 def test_each_surface_element_belongs_to_the_component_beside_it() -> None:
     mask = mask_of(SHAPE, (1, 2, 1, 2, 1, 2), (4, 6, 1, 2, 1, 2))
     surface = surface_of(mask, MM)
-    owners = owners_of(surface, components_of(mask).labels)
+    owners = surface_components(surface, connected_components(mask).labels)
     # a voxel has 2x2x2 windows, two in a row 3x2x2
     assert np.bincount(owners).tolist() == [0, 8, 12]

@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from bratseval.metrics.mesh_surface import is_lattice
-from bratseval.metrics.pooled_surface import Axes, Borders, Pool, pools
+from bratseval.metrics.pooled_surface import Axes, Borders, PooledDistances, pooled_distances
 from bratseval.metrics.voxel_surface import border_of
 from factories.boxes import mask_of
 
@@ -47,7 +47,7 @@ def test_an_empty_mask_has_no_border() -> None:
 
 
 def test_the_percentile_lies_between_two_of_the_distances_of_both_sides() -> None:
-    (pool,) = pools(
+    (pool,) = pooled_distances(
         one_part((0, 0, 0), (0, 0, 1)), one_part((0, 0, 0), (0, 0, 1), (0, 0, 4)), VOXELS, count=1, tolerance=0.5
     )
     # 0, 0 and 0, 0, 3 (from 4 to 1): the 95th percentile of five stands at 0.95 * 4 = 3.8, 0.8 of the way from 0 to 3
@@ -61,12 +61,12 @@ def test_distances_are_to_the_same_part_only() -> None:
     first = Borders(np.array([[0, 0, 0], [0, 0, 6]]), np.array([1, 2]))
     second = Borders(np.array([[0, 0, 5], [0, 0, 1]]), np.array([1, 2]))
     # part 1: 0 to 5; part 2: 6 to 1; the neighbours at 1 and 5 belong to the other part
-    found = pools(first, second, VOXELS, count=2, tolerance=1.0)
+    found = pooled_distances(first, second, VOXELS, count=2, tolerance=1.0)
     assert [(pool.first.tolist(), pool.second.tolist()) for pool in found] == [([5.0], [5.0]), ([5.0], [5.0])]
 
 
 def test_edges_stretch_distances_along_their_axis() -> None:
-    (pool,) = pools(one_part((0, 0, 0)), one_part((2, 0, 0)), (1.5, 1.0, 1.0), count=1, tolerance=1.0)
+    (pool,) = pooled_distances(one_part((0, 0, 0)), one_part((2, 0, 0)), (1.5, 1.0, 1.0), count=1, tolerance=1.0)
     assert (pool.first.tolist(), pool.second.tolist()) == ([3.0], [3.0])
 
 
@@ -82,11 +82,11 @@ def test_hd95_and_nsd_equal_those_of_whole_distance_transforms(edges: Axes) -> N
         for _ in range(8):
             one, other = random.random(SHAPE) < density, random.random(SHAPE) < density
             one[3, 3, 3] = other[8, 2, 6] = True
-            whole = Pool(*(_transformed(a, b, edges) for a, b in ((one, other), (other, one))))
+            whole = PooledDistances(*(_transformed(a, b, edges) for a, b in ((one, other), (other, one))))
             expected = whole.hd95(), whole.nsd(min(edges))
-            (exact,) = pools(border(one), border(other), edges, count=1, tolerance=min(edges), exact=True)
+            (exact,) = pooled_distances(border(one), border(other), edges, count=1, tolerance=min(edges), exact=True)
             assert (exact.hd95(), exact.nsd(min(edges))) == expected
-            (near,) = pools(border(one), border(other), edges, count=1, tolerance=min(edges))
+            (near,) = pooled_distances(border(one), border(other), edges, count=1, tolerance=min(edges))
             if is_lattice(edges):
                 assert (near.hd95(), near.nsd(min(edges))) == expected
             else:

@@ -6,7 +6,7 @@ from scipy import ndimage
 
 from bratseval.metrics import voxel_surface as voxel_borders
 from bratseval.metrics.components import Mask
-from bratseval.metrics.voxel_surface import border_voxels, surface_dice, touching
+from bratseval.metrics.voxel_surface import border_voxels, surface_dice, touching_lesions
 from factories.boxes import mask_of
 
 SHAPE = (14, 12, 9)
@@ -85,7 +85,7 @@ def test_lesions_touch_by_a_face_or_an_edge_and_not_by_a_corner() -> None:
     others[6, 6, 4] = 2  # at an edge
     others[2, 2, 2] = 3  # at a corner
     others[8, 4, 4] = 4  # away
-    assert touching(border_voxels(lesions != 0), lesions, others, (0, 0, 0)).tolist() == [[1, 1], [1, 2]]
+    assert touching_lesions(border_voxels(lesions != 0), lesions, others, (0, 0, 0)).tolist() == [[1, 1], [1, 2]]
 
 
 def test_touching_lesions_are_found_across_boxes() -> None:
@@ -93,8 +93,8 @@ def test_touching_lesions_are_found_across_boxes() -> None:
     lesions = mask_of(SHAPE, (3, 6, 3, 6, 3, 6)).astype(np.int32)
     others = np.zeros((4, 4, 4), np.int32)
     others[0, 2, 3] = 7
-    assert touching(border_voxels(lesions != 0), lesions, others, (-6, -2, -1)).tolist() == [[1, 7]]
-    assert touching(border_voxels(lesions != 0), lesions, others, (-9, -2, -1)).tolist() == []
+    assert touching_lesions(border_voxels(lesions != 0), lesions, others, (-6, -2, -1)).tolist() == [[1, 7]]
+    assert touching_lesions(border_voxels(lesions != 0), lesions, others, (-9, -2, -1)).tolist() == []
 
 
 def test_touching_equals_dilating_each_lesion() -> None:
@@ -109,4 +109,4 @@ def test_touching_equals_dilating_each_lesion() -> None:
             for own in range(1, lesions.max() + 1)
             for other in set(others[ndimage.binary_dilation(lesions == own, edges)]) - {0}
         )
-        assert touching(border_voxels(lesions != 0), lesions, others, (0, 0, 0)).tolist() == expected
+        assert touching_lesions(border_voxels(lesions != 0), lesions, others, (0, 0, 0)).tolist() == expected

@@ -1,4 +1,4 @@
-"""What the files of a case score, and what is told of them."""
+"""What the files of a case score, and which warnings it gets."""
 
 import gzip
 import hashlib
@@ -34,7 +34,7 @@ def foreign(path: Path, voxels: np.ndarray, affine: np.ndarray = AFFINE) -> Path
     return path
 
 
-def test_a_perfect_prediction_scores_1_and_nothing_is_told(tmp_path: Path) -> None:
+def test_a_perfect_prediction_scores_1_and_there_is_no_warning(tmp_path: Path) -> None:
     reference, prediction = write_reference(tmp_path, A), write_prediction(tmp_path, A)
     case = scored(tmp_path)
     assert (case.case, case.status, case.reason, case.warnings) == (A, "scored", "", ())
@@ -42,17 +42,17 @@ def test_a_perfect_prediction_scores_1_and_nothing_is_told(tmp_path: Path) -> No
     assert case.files == {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in (reference, prediction)}
 
 
-def test_spacing_is_the_predictions_and_the_difference_is_told(tmp_path: Path) -> None:
+def test_spacing_is_the_predictions_and_the_difference_is_a_warning(tmp_path: Path) -> None:
     # 64 voxels of 2 x 2 x 2 mm: 512 mm3, though the reference says 64
     write_reference(tmp_path, A)
     write(tmp_path / "predictions" / f"{A}.nii.gz", labels_of(SHAPE, CUBE), AFFINE @ np.diag([2.0, 2, 2, 1]))
     case = scored(tmp_path)
     assert case.regions["ET"]["GT_Complete_Volume"] == 512.0
     assert case.status == "scored"
-    assert [text for text in case.warnings if "voxels are 2x2x2 mm, the reference's 1x1x1 mm" in text]
+    assert [text for text in case.warnings if "voxels are 2x2x2 mm, the reference's are 1x1x1 mm" in text]
 
 
-def test_an_affine_that_points_elsewhere_is_told_and_not_punished(tmp_path: Path) -> None:
+def test_an_affine_that_points_elsewhere_is_a_warning_and_costs_nothing(tmp_path: Path) -> None:
     write_reference(tmp_path, A)
     flipped = np.diag([-1.0, 1, 1, 1]) @ AFFINE
     write(tmp_path / "predictions" / f"{A}.nii.gz", labels_of(SHAPE, CUBE), flipped)
@@ -61,7 +61,7 @@ def test_an_affine_that_points_elsewhere_is_told_and_not_punished(tmp_path: Path
     assert case.regions["ET"]["LesionWise_Score_Dice"] == 1.0
 
 
-def test_values_that_are_no_label_are_background_and_told(tmp_path: Path) -> None:
+def test_values_that_are_no_label_are_background_and_a_warning(tmp_path: Path) -> None:
     write_reference(tmp_path, A)
     voxels = labels_of(SHAPE, CUBE).astype(np.float32)
     voxels[20, 0, :7] = [4, 5, 6, 2.5, -1, 9, np.nan]
@@ -108,7 +108,7 @@ def four_axes(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "reason"),
     [
         (nothing, f"{A}: has no prediction, expected {A}.nii.gz"),
         (two, f"has 2 predictions (00001-000.nii.gz, {A}.nii.gz), expected one"),
@@ -119,14 +119,14 @@ def four_axes(path: Path) -> None:
     ],
 )
 def test_a_prediction_that_cannot_be_used_has_the_worst_values_and_the_reason(
-    tmp_path: Path, make: Callable[[Path], None], told: str
+    tmp_path: Path, make: Callable[[Path], None], reason: str
 ) -> None:
     write_reference(tmp_path, A)
     (tmp_path / "predictions").mkdir()
     make(tmp_path / "predictions" / f"{A}.nii.gz")
     case = scored(tmp_path)
     assert case.status == "failed"
-    assert told in case.reason
+    assert reason in case.reason
     for values in case.regions.values():
         assert (values["LesionWise_Score_Dice"], values["LesionWise_Score_HD95"]) == (0.0, 374.0)
         assert (values["Legacy_Dice"], values["Legacy_HD95"], values["Num_FN"]) == (0.0, 374.0, 1.0)
@@ -142,15 +142,15 @@ def test_all_unreadable_references_are_named_and_nothing_is_scored(tmp_path: Pat
     assert [line.split(": ")[0] for line in str(refused.value).splitlines()] == [str(path) for path in references[::2]]
 
 
-def test_cases_come_in_the_order_of_their_names_and_each_is_told_once(tmp_path: Path) -> None:
+def test_cases_come_in_the_order_of_their_names_and_each_is_reported_once(tmp_path: Path) -> None:
     names = [f"BraTS-SSA-0000{n}-000" for n in (3, 1, 2)]
     for name in names:
         write_reference(tmp_path, name)
         write_prediction(tmp_path, name)
-    told: list[str] = []
-    cases = score_pairs(pairs_of(tmp_path), SSA, on_case=lambda case: told.append(case.case))
+    reported: list[str] = []
+    cases = score_pairs(pairs_of(tmp_path), SSA, on_case=lambda case: reported.append(case.case))
     assert [case.case for case in cases] == sorted(names)
-    assert sorted(told) == sorted(names)
+    assert sorted(reported) == sorted(names)
 
 
 def test_legacy_labels_are_read_as_todays_when_it_is_said(tmp_path: Path) -> None:
@@ -170,9 +170,9 @@ def test_a_file_with_labels_3_and_4_is_not_legacy(tmp_path: Path) -> None:
     (pair,) = pairs_of(tmp_path)
     case = score_pair(pair, SSA, "legacy")
     assert case.status == "failed"
-    assert f"{A}.nii.gz: holds labels 3 and 4, expected 1, 2 and 4" in case.reason
+    assert f"{A}.nii.gz: contains labels 3 and 4, expected 1, 2 and 4" in case.reason
     mixed = write_reference(tmp_path, A, CUBE, (20, 24, 4, 8, 4, 8, 4))
-    with pytest.raises(InputError, match="holds labels 3 and 4") as refused:
+    with pytest.raises(InputError, match="contains labels 3 and 4") as refused:
         score_pair(pair, SSA, "legacy")
     assert str(mixed) in str(refused.value)
 
@@ -192,9 +192,9 @@ def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:
         write_reference(tmp_path, f"BraTS-SSA-{number:05d}-000")
         if number:
             write_prediction(tmp_path, f"BraTS-SSA-{number:05d}-000", (4, 8, 4, 8, 4, 8 + number % 3, 3))
-    told: list[str] = []
+    reported: list[str] = []
     pairs = pairs_of(tmp_path)
-    on_two = score_pairs(pairs, SSA, jobs=2, on_case=lambda case: told.append(case.case))
+    on_two = score_pairs(pairs, SSA, jobs=2, on_case=lambda case: reported.append(case.case))
     assert repr(on_two) == repr(score_pairs(pairs, SSA))  # as text, where NaN equals NaN
-    assert told == [pair.case for pair in pairs]
+    assert reported == [pair.case for pair in pairs]
     assert len(multiprocessing.active_children()) == 0

@@ -150,7 +150,7 @@ def test_since_2026_a_refused_case_leaves_the_official_mean_and_a_missing_one_do
 
     cases = {row["scan_id"]: row for row in rows(tmp_path / "out" / "cases.csv")}
     assert [cases[name]["state"] for name in (a, b, c)] == ["scored", "scored", "failed"]
-    assert cases[b]["warnings"].startswith("an official run leaves this case out: the prediction holds label 4")
+    assert cases[b]["warnings"].startswith("an official run skips this case: the prediction contains the label 4")
     assert [cases[name]["global_dsc_et"] for name in (a, b, c)] == ["1.0", "0.0", "0.0"]
     summed = {row[""]: row for row in rows(tmp_path / "out" / "summary.csv")}
     # ours: 1, 0 (labels that count as background) and 0 (missing); officially: 1 and 0

@@ -16,7 +16,7 @@ from bratseval.challenge.metrics import platform_names
 from bratseval.results.summary import columns, summary
 from bratseval.scoring.case import score_case, worst_score
 from bratseval.scoring.result import CaseStatus, ScoredCase
-from bratseval.scoring.skipped_by_platform import refusal
+from bratseval.scoring.skipped_by_platform import skip_reason
 from factories.pairs import EDITION_OF, grid_of_side, recorded, spacing_of, volume_of
 
 RECORDED = recorded()
@@ -101,4 +101,4 @@ def ended(case: dict[str, Any], rules: Edition) -> ScoredCase:
 def test_a_case_is_refused_when_and_only_when_the_official_run_refused_it(case: dict[str, Any]) -> None:
     volumes = (volume_of(case, side) for side in ("prediction", "reference"))
     grids = (grid_of_side(case, "prediction"), grid_of_side(case, "reference"))
-    assert (refusal(*volumes, grids, edition_of(case["config"])) is not None) == case["refused"]
+    assert (skip_reason(*volumes, grids, edition_of(case["config"])) is not None) == case["refused"]

@@ -12,7 +12,7 @@ import pytest
 
 import bratseval.submission.unpacking
 from bratseval.errors import InputError
-from bratseval.submission.archive import Entry, open_submission
+from bratseval.submission.archive import SubmissionFile, open_submission
 
 NAMES = ("00001-000.nii.gz", "sub/00002-000.nii.gz", "sub/deeper/00003-000.nii.gz")
 
@@ -51,21 +51,21 @@ ARCHIVES = pytest.mark.parametrize("make", [zipped, tarred, gzipped_tar])
 Make = Callable[..., Path]
 
 
-def by_place(submission: Path) -> dict[str, Entry]:
-    with open_submission(submission) as entries:
-        return {entry.place: entry for entry in entries}
+def by_place(submission: Path) -> dict[str, SubmissionFile]:
+    with open_submission(submission) as files:
+        return {file.inner_path: file for file in files}
 
 
 @MAKERS
-def test_files_are_told_by_their_names_without_folders(tmp_path: Path, make: Make) -> None:
-    with open_submission(make(tmp_path, *NAMES)) as entries:
-        assert [entry.place for entry in entries] == list(NAMES)
-        assert [entry.name for entry in entries] == [Path(name).name for name in NAMES]
-        assert [entry.path.read_bytes() for entry in entries if entry.path] == [name.encode() for name in NAMES]
+def test_files_are_named_without_folders(tmp_path: Path, make: Make) -> None:
+    with open_submission(make(tmp_path, *NAMES)) as files:
+        assert [file.inner_path for file in files] == list(NAMES)
+        assert [file.name for file in files] == [Path(name).name for name in NAMES]
+        assert [file.path.read_bytes() for file in files if file.path] == [name.encode() for name in NAMES]
 
 
 @MAKERS
-def test_what_systems_and_editors_leave_behind_is_passed_over(tmp_path: Path, make: Make) -> None:
+def test_what_systems_and_editors_leave_behind_is_ignored(tmp_path: Path, make: Make) -> None:
     left = ("__MACOSX/._00001-000.nii.gz", "._a.nii.gz", "~lock.nii.gz", ".DS_Store", ".idea/x.xml", "__init__.py")
     assert list(by_place(make(tmp_path, "00001-000.nii.gz", *left))) == ["00001-000.nii.gz"]
 
@@ -74,8 +74,8 @@ def test_what_systems_and_editors_leave_behind_is_passed_over(tmp_path: Path, ma
 def test_nothing_is_left_in_the_temporary_folder(tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
-    with open_submission(make(tmp_path, *NAMES)) as entries:
-        assert all(entry.path and entry.path.is_relative_to(tmp_path / "tmp") for entry in entries)
+    with open_submission(make(tmp_path, *NAMES)) as files:
+        assert all(file.path and file.path.is_relative_to(tmp_path / "tmp") for file in files)
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
@@ -87,26 +87,24 @@ def test_a_path_that_leads_elsewhere_is_unpacked_into_the_temporary_folder(
     inner = tmp_path / "tmp" / "inner"
     inner.mkdir(parents=True)
     monkeypatch.setattr("tempfile.tempdir", str(inner))
-    with open_submission(make(tmp_path, place)) as (entry,):
-        assert entry.path is not None
-        assert entry.path.resolve().is_relative_to(inner)
-        assert entry.name == "escaped.nii.gz"
-        assert entry.told == f"{make(tmp_path, place)}:{place}"
+    with open_submission(make(tmp_path, place)) as (file,):
+        assert file.path is not None
+        assert file.path.resolve().is_relative_to(inner)
+        assert file.name == "escaped.nii.gz"
+        assert file.display_name == f"{make(tmp_path, place)}:{place}"
 
 
 @ARCHIVES
 def test_one_name_twice_stays_two_files(tmp_path: Path, make: Make) -> None:
-    with open_submission(make(tmp_path, "a/x.nii.gz", "b/x.nii.gz")) as entries:
-        assert [entry.path.read_bytes() for entry in entries if entry.path] == [b"a/x.nii.gz", b"b/x.nii.gz"]
+    with open_submission(make(tmp_path, "a/x.nii.gz", "b/x.nii.gz")) as files:
+        assert [file.path.read_bytes() for file in files if file.path] == [b"a/x.nii.gz", b"b/x.nii.gz"]
 
 
 @ARCHIVES
 def test_files_that_are_no_images_are_listed_and_not_unpacked(tmp_path: Path, make: Make) -> None:
-    entry = by_place(make(tmp_path, "notes.txt"))["notes.txt"]
-    assert entry.path is None
-    assert (
-        entry.problem.endswith("submission.zip:notes.txt: is no .nii.gz file. Leave it out.") or "tar" in entry.problem
-    )
+    file = by_place(make(tmp_path, "notes.txt"))["notes.txt"]
+    assert file.path is None
+    assert ":notes.txt: is not a .nii.gz file" in file.problem
 
 
 def test_links_in_archives_are_refused_by_name(tmp_path: Path) -> None:
@@ -121,7 +119,7 @@ def test_links_in_archives_are_refused_by_name(tmp_path: Path) -> None:
             member.type, member.linkname = kind, "/etc/passwd"
             packed.addfile(member)
     found = by_place(path)
-    assert all(entry.path is None and "is a link or a device" in entry.problem for entry in found.values())
+    assert all(file.path is None and "is a link or a device" in file.problem for file in found.values())
     assert sorted(found) == ["hard.nii.gz", "pipe", "soft.nii.gz"]
 
     with zipfile.ZipFile(tmp_path / "links.zip", "w") as packed_zip:
@@ -140,7 +138,7 @@ def test_links_out_of_a_folder_are_refused_and_those_within_are_read(tmp_path: P
     (root / "up").symlink_to(tmp_path, target_is_directory=True)
     os.mkfifo(root / "pipe.nii.gz")
     found = by_place(root)
-    assert {place: entry.path is not None for place, entry in found.items()} == {
+    assert {place: file.path is not None for place, file in found.items()} == {
         "out.nii.gz": False,
         "pipe.nii.gz": False,
         "real.nii.gz": True,
@@ -186,7 +184,7 @@ def test_a_tar_that_unpacks_beyond_the_cap_is_refused(tmp_path: Path, monkeypatc
 def test_too_many_files_are_refused(tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bratseval.submission.unpacking.MAX_ENTRIES", 2)
     monkeypatch.setattr("bratseval.submission.archive.MAX_ENTRIES", 2)
-    with pytest.raises(InputError, match="holds more than 2 files"):
+    with pytest.raises(InputError, match="contains more than 2 files"):
         by_place(make(tmp_path, *NAMES))
 
 
@@ -211,7 +209,7 @@ def test_a_damaged_file_in_a_zip_is_refused_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("text.zip", b"hello", "is no archive"),
+        ("text.zip", b"hello", "is not an archive"),
         ("cut.zip", b"PK\x03\x04" + bytes(40), "is damaged"),
         ("cut.tar.gz", gzip.compress(bytes(100), mtime=0)[:-9], "is damaged"),
         ("image.nii.gz", gzip.compress(b"no tar archive" * 100, mtime=0), "is damaged"),

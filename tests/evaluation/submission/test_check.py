@@ -16,7 +16,7 @@ from bratseval.challenge import edition
 from bratseval.cli import main
 from bratseval.errors import InputError
 from bratseval.files.nifti import grid_of, write_image
-from bratseval.submission.check import Checked, check_submission
+from bratseval.submission.check import SubmissionCheck, check_submission
 from factories.boxes import labels_of
 from factories.submissions import AFFINE, CUBE, SHAPE, write, write_prediction
 
@@ -48,7 +48,7 @@ def foreign(path: Path, voxels: np.ndarray, change: Callable[[nib.Nifti1Header],
     nib.save(image, path)
 
 
-def found(checked: Checked) -> set[tuple[str, str]]:
+def found(checked: SubmissionCheck) -> set[tuple[str, str]]:
     return {(problem.file, problem.rule) for problem in checked.problems}
 
 
@@ -145,37 +145,39 @@ def test_old_labels_are_explained(tmp_path: Path) -> None:
     write_prediction(tmp_path, name(1), (4, 8, 4, 8, 4, 8, 4), (20, 24, 4, 8, 4, 8, 1))
     (problem,) = check_submission(tmp_path / "predictions", tmp_path / "cases", SSA).problems
     assert problem.text == (
-        f"{tmp_path}/predictions/{name(1)}.nii.gz: holds 4, expected 0, 1, 2, 3. Save the edition's labels. "
+        f"{tmp_path}/predictions/{name(1)}.nii.gz: contains 4, expected 0, 1, 2, 3. Save the edition's labels. "
         "4 was ET in BraTS up to 2022; since 2023 it is 3."
     )
 
 
-def test_what_is_only_odd_costs_nothing(tmp_path: Path) -> None:
+def test_a_warning_costs_nothing(tmp_path: Path) -> None:
     write_case(tmp_path, 1)
     write_prediction(tmp_path, name(1), (0, 1, 0, 1, 0, 1, 0))
     checked = check_submission(tmp_path / "predictions", tmp_path / "cases", SSA)
-    assert [(problem.rule, problem.grave) for problem in checked.problems] == [("empty", False)]
+    assert [(problem.rule, problem.severity) for problem in checked.problems] == [("empty", "warning")]
     assert checked.valid
 
 
-def test_sub_folders_are_odd_in_an_archive_and_grave_in_an_output(tmp_path: Path) -> None:
+def test_a_sub_folder_is_a_warning_in_an_archive_and_an_error_in_an_output(tmp_path: Path) -> None:
     write_case(tmp_path, 1)
     prediction(tmp_path, 1)
     archive = shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path, "predictions")
     packed = check_submission(Path(archive), tmp_path / "cases", SSA)
-    assert [(problem.file, problem.grave) for problem in packed.problems] == [(f"predictions/{name(1)}.nii.gz", False)]
+    assert [(problem.file, problem.severity) for problem in packed.problems] == [
+        (f"predictions/{name(1)}.nii.gz", "warning")
+    ]
     (tmp_path / "output").mkdir()
     (tmp_path / "predictions").rename(tmp_path / "output" / "predictions")
     assert not check_submission(tmp_path / "output", tmp_path / "cases", SSA).valid
 
 
-@pytest.mark.parametrize(("content", "told"), [(b"hello", "is no archive"), (b"PK\x03\x04", "is damaged")])
-def test_what_is_no_archive_is_one_problem(tmp_path: Path, content: bytes, told: str) -> None:
+@pytest.mark.parametrize(("content", "reported"), [(b"hello", "is not an archive"), (b"PK\x03\x04", "is damaged")])
+def test_what_is_no_archive_is_one_problem(tmp_path: Path, content: bytes, reported: str) -> None:
     write_case(tmp_path, 1)
     (tmp_path / "x.zip").write_bytes(content)
     checked = check_submission(tmp_path / "x.zip", tmp_path / "cases", SSA)
     assert [(problem.file, problem.rule) for problem in checked.problems] == [("x.zip", "archive")]
-    assert told in checked.problems[0].text
+    assert reported in checked.problems[0].text
     assert checked.verdict.message == (
         "Submission must be a tarball or zipped archive containing at least one NIfTI file."
     )
@@ -186,7 +188,7 @@ def test_references_stand_in_for_cases_and_none_at_all_is_refused(tmp_path: Path
     write(tmp_path / "references" / f"{name(1)}-seg.nii.gz", labels_of(SHAPE, CUBE))
     assert check_submission(tmp_path / "predictions", tmp_path / "references", SSA).problems == ()
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="holds no reference"):
+    with pytest.raises(InputError, match="contains no reference"):
         check_submission(tmp_path / "predictions", tmp_path / "empty", SSA)
 
 
@@ -216,10 +218,10 @@ def test_the_platform_misses_missing_cases_labels_and_truncation(tmp_path: Path)
 def test_the_platform_demands_the_size_of_the_year(tmp_path: Path) -> None:
     write_case(tmp_path, 1)
     foreign(prediction(tmp_path, 1), labels_of(SHAPE, CUBE), lambda header: header.set_qform(np.eye(4), 1))
-    told = "One or more predictions is not a NIfTI file with dimension of "
-    assert verdict(tmp_path, "ssa-2023") == ("INVALID", told + "240x240x155 or origin at [0, -239, 0].")
-    assert verdict(tmp_path, "ssa-2024") == ("INVALID", told + "240x240x155.")
-    assert verdict(tmp_path, "gli-2024") == ("INVALID", told + "182x218x182.")
+    reported = "One or more predictions is not a NIfTI file with dimension of "
+    assert verdict(tmp_path, "ssa-2023") == ("INVALID", reported + "240x240x155 or origin at [0, -239, 0].")
+    assert verdict(tmp_path, "ssa-2024") == ("INVALID", reported + "240x240x155.")
+    assert verdict(tmp_path, "gli-2024") == ("INVALID", reported + "182x218x182.")
     assert verdict(tmp_path, "ssa-2025") == ("VALIDATED", "")
 
 
@@ -289,7 +291,7 @@ def test_the_command_says_everything_and_its_code_is_that_of_the_worst(
     prediction(tmp_path, 1)
     assert main(command(tmp_path)) == 0
     assert capsys.readouterr().out == (
-        "BraTS 2023 Africa (ssa-2023): 1 files, 1 cases, 0 problems, 0 oddities\nthe platform would say: VALIDATED\n"
+        "BraTS 2023 Africa (ssa-2023): 1 file, 1 case, 0 errors, 0 warnings\nthe platform would say: VALIDATED\n"
     )
     write_case(tmp_path, 2)
     assert main(command(tmp_path)) == 1
@@ -301,12 +303,13 @@ def test_the_command_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     write_case(tmp_path, 1)
     write_prediction(tmp_path, name(1), (0, 1, 0, 1, 0, 1, 9))
     assert main(command(tmp_path, "--json")) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert told["valid"] is False
-    assert [(problem["file"], problem["rule"]) for problem in told["problems"]] == [
-        (f"{name(1)}.nii.gz", "labels"),
+    reported = json.loads(capsys.readouterr().out)
+    assert reported["valid"] is False
+    assert [(problem["file"], problem["rule"], problem["grave"]) for problem in reported["problems"]] == [
+        (f"{name(1)}.nii.gz", "labels", True),
     ]
-    assert told["platform"] == {"status": "VALIDATED", "message": ""}
+    assert list(reported["problems"][0]) == ["file", "rule", "grave", "text"]
+    assert reported["platform"] == {"status": "VALIDATED", "message": ""}
 
 
 def test_a_name_that_is_no_text_is_written_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -315,4 +318,4 @@ def test_a_name_that_is_no_text_is_written_out(tmp_path: Path, capsys: pytest.Ca
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as packed:
         packed.writestr("\x1b[2J.txt", b"")
     main([*command(tmp_path)[:1], str(tmp_path / "x.zip"), *command(tmp_path)[2:]])
-    assert "\\x1b[2J.txt: is no .nii.gz file" in capsys.readouterr().out
+    assert "\\x1b[2J.txt: is not a .nii.gz file" in capsys.readouterr().out

@@ -23,8 +23,8 @@ def touch(root: Path, *names: str) -> Path:
 def answers(root: Path, predictions: list[str], references: list[str]) -> dict[str, list[str]]:
     with open_submission(touch(root / "p", *predictions)) as submission:
         paired = pair_files(submission, find_references(touch(root / "r", *references), SSA), SSA)
-    found = {pair.case: [entry.place for entry in pair.predictions] for pair in paired.pairs}
-    return found | {"": [entry.place for entry in paired.unknown]}
+    found = {pair.case: [file.inner_path for file in pair.predictions] for pair in paired.pairs}
+    return found | {"": [file.inner_path for file in paired.unknown]}
 
 
 def test_the_whole_name_or_its_platform_id_tells_the_case(tmp_path: Path) -> None:
@@ -85,8 +85,8 @@ def test_every_folder_without_one_reference_is_named_in_one_message(tmp_path: Pa
         find_references(tmp_path, SSA)
     told = str(refused.value).splitlines()
     assert [line.split(": ")[0] for line in told] == [str(tmp_path / name) for name in ("A", "B", "D-seg.nii.gz")]
-    assert "holds 0 files that end in -seg.nii.gz" in told[0]
-    assert "holds 2 files" in told[1]
+    assert "contains no files that end in -seg.nii.gz" in told[0]
+    assert "contains 2 files" in told[1]
     assert "second reference of D" in told[2]
 
 
@@ -95,5 +95,5 @@ def test_a_folder_without_references_is_refused(tmp_path: Path, made: bool) -> N
     folder = tmp_path / "r"
     if made:
         folder.mkdir()
-    with pytest.raises(InputError, match="holds no reference" if made else "is not a folder"):
+    with pytest.raises(InputError, match="contains no reference" if made else "is not a folder"):
         find_references(folder, SSA)

@@ -47,7 +47,8 @@ def test_a_killed_process_is_named_and_no_process_is_left() -> None:
 
 def test_an_interrupt_is_left_to_the_first_process() -> None:
     assert list(map_in_order(ignores_interrupts, range(2), 2)) == [True, True]
-    assert list(map_in_order(ignores_interrupts, range(2), 1)) == [False, False]
+    own = ignores_interrupts(0)  # true where a shell started the tests in the background
+    assert list(map_in_order(ignores_interrupts, range(2), 1)) == [own, own]
 
 
 def test_each_process_begins_once(monkeypatch: pytest.MonkeyPatch) -> None:

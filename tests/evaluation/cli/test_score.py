@@ -108,7 +108,7 @@ def test_a_full_disk_is_4(two_cases: Path, monkeypatch: pytest.MonkeyPatch, caps
     def full(*_: object, **__: object) -> None:
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     assert main(line(two_cases)) == 4
     assert f"{two_cases / 'out'}: No space left on device" in capsys.readouterr().err
 

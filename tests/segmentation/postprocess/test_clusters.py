@@ -126,10 +126,10 @@ def first(table: Table) -> Table:
         (lambda t: t["features"]["names"].__setitem__(1, "wt_shape_Elongation"), "some of the 386 features"),
         (lambda t: t["features"]["names"].clear(), "some of the 386 features"),
         # numbers
-        (lambda t: t["pca"]["mean"].__setitem__(3, float("nan")), "pca.mean is not as it should be, expected finite"),
-        (lambda t: first(t)["centroid"].__setitem__(0, float("inf")), r"clusters\[0\]\.centroid .* finite"),
+        (lambda t: t["pca"]["mean"].__setitem__(3, float("nan")), "NaN is no JSON"),
+        (lambda t: first(t)["centroid"].__setitem__(0, float("inf")), "Infinity is no JSON"),
         (lambda t: t["pca"]["mean"].__setitem__(3, 10**400), "pca.mean is not as it should be, expected finite"),
-        (lambda t: t["provenance"].update(loss=float("nan")), "provenance .* finite"),
+        (lambda t: t["provenance"].update(loss=float("nan")), "NaN is no JSON"),
         (lambda t: t["pca"]["mean"].pop(), "a list of 386"),
         (lambda t: t["pca"]["components"][0]["loadings"].pop(), "a list of 386"),
         (lambda t: t["pca"]["components"].clear(), "at least one component"),

@@ -1,4 +1,4 @@
-"""The workflows parse, name actions by their major version, and run commands that exist; the example for teams works."""
+"""Workflows parse, name actions by their major version and run commands that exist; the example for teams works."""
 
 import os
 import re
@@ -55,7 +55,9 @@ def test_the_workflow_runs_the_two_commands_of_the_makefile() -> None:
     assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
 
 
-@pytest.mark.parametrize(("predicted", "codes"), [(CASES, (0, 0)), (CASES[:1], (1, 1))], ids=["complete", "one missing"])
+@pytest.mark.parametrize(
+    ("predicted", "codes"), [(CASES, (0, 0)), (CASES[:1], (1, 1))], ids=["complete", "one missing"]
+)
 def test_the_example_scores_a_pull_request_and_fails_on_a_missing_case(
     predicted: tuple[str, ...], codes: tuple[int, ...], tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 # make demo: set up, segment a case with the bundled weights, score it.
 # make test: lint, types and every quick test, in minutes.   make test-all: slow, browser and container tests too.
+# make docs: the documentation's site, in site/.
 # make campaign-demo: train, tune, pack and score tiny networks on phantoms, every stage of the method.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -21,7 +22,7 @@ DOCKER_BUILD ?= docker build
 WORKERS ?= 2
 BIN := $(VENV)/bin
 
-.PHONY: demo campaign-demo test test-all lint bench install clients lock clean
+.PHONY: demo campaign-demo test test-all lint docs bench install clients lock clean
 
 demo: install
 	$(BIN)/bratseg demo -o "$(OUT)" $(if $(CASE),--case "$(CASE)")
@@ -36,13 +37,17 @@ test: lint
 	    --numprocesses $(WORKERS) --dist loadfile --durations 10
 
 # after `make test`, what it left out; where a container engine answers, the programs of other harnesses are needed too
-test-all: test $(shell docker info >/dev/null 2>&1 && echo clients)
+test-all: test docs $(shell docker info >/dev/null 2>&1 && echo clients)
 	$(BIN)/python -m pytest -m "slow or browser or container" --durations 10 --docker-build "$(DOCKER_BUILD)"
 
 lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# opens from a folder, without a network; a dead link or an unknown name stops it
+docs: $(VENV)/.docs-installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: install
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
@@ -54,6 +59,11 @@ $(VENV)/.installed: pyproject.toml locks/dev.txt locks/radiomics.txt locks/insta
 	$(PYTHON) -m venv "$(VENV)"
 	locks/install "$(BIN)/python" dev "$(TORCH)" $(TORCH_ARGS)
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch "$@"
+
+# what builds the site and runs the notebook, in the same environment
+$(VENV)/.docs-installed: $(VENV)/.installed locks/docs.txt
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes -r locks/docs.txt
 	touch "$@"
 
 clients: $(VENV)-clients/.installed
@@ -72,4 +82,4 @@ lock:
 	locks/update
 
 clean:
-	rm -rf "$(VENV)" "$(VENV)-clients" demo campaign-demo
+	rm -rf "$(VENV)" "$(VENV)-clients" demo campaign-demo site

@@ -105,7 +105,7 @@ def test_an_empty_input_is_3(submission: str, output: Path, tmp_path: Path) -> N
     volumes = ["-v", f"{tmp_path / 'empty'}:/input:ro", "-v", f"{output}:/output"]
     done = docker_run(*LOCKED, *volumes, submission, check=False)
     assert done.returncode == 3
-    assert "/input: holds no case" in done.stderr
+    assert "/input: contains no case" in done.stderr
 
 
 def test_docker_stop_ends_a_run_at_once_and_leaves_no_half_output(

@@ -1,4 +1,4 @@
-"""A case's images in memory: read, checked against each other, and turned to the common orientation."""
+"""A case's images in memory: read, checked against each other, and reoriented to LPS."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,13 +14,20 @@ from bratseval.files.nifti import Image, VoxelGrid, read_image
 from bratseval.files.orientation import reoriented_spacing_mm, to_lps
 from bratseval.files.sha256 import sha256_of_file
 
-MAX_AFFINE_DIFFERENCE_MM: Final = 1e-3  # between the modalities of a case; BraTS co-registers them
-MAX_BRAIN_SHARE: Final = 0.6  # of a volume that is not 0: 16 % in BraTS space, 100 % with skull and air noise
+MAX_AFFINE_DIFFERENCE_MM: Final = 1e-3  # between the affines of a case's modalities, which BraTS co-registers
+MAX_BRAIN_SHARE: Final = 0.6  # of voxels that are not 0: 16 % in BraTS space, up to 100 % with skull and air
 
 
 @dataclass(frozen=True)
 class Volume:
-    """A case in memory: float32 images (x, y, z) as stored, the grid they share, what was odd about them."""
+    """A case in memory.
+
+    Attributes:
+        images: (x, y, z) each, float32, with axes as stored.
+        grid: where their voxels lie, the same for all.
+        sha256: of each image file.
+        warnings: what is unusual about the images, one message each.
+    """
 
     images: Mapping[Modality, NDArray[np.float32]]
     grid: VoxelGrid
@@ -30,14 +37,14 @@ class Volume:
 
 @dataclass(frozen=True)
 class LpsCase:
-    """A case's images (x, y, z) on LPS axes, and the edges of their voxels along those axes."""
+    """A case's images (x, y, z) on LPS axes, and their voxel edges in mm along these axes."""
 
     images: Mapping[Modality, NDArray[np.float32]]
     spacing_mm: tuple[float, float, float]
 
 
 def case_in_lps(volume: Volume) -> LpsCase:
-    """The images of a case turned to LPS; they share memory with those of `volume`."""
+    """The images of a case, reoriented to LPS; they share memory with those of `volume`."""
     images = {modality: to_lps(image, volume.grid.affine) for modality, image in volume.images.items()}
     return LpsCase(images, reoriented_spacing_mm(volume.grid))
 
@@ -46,7 +53,7 @@ def hash_case(case: Case) -> Mapping[Modality, str]:
     """The sha256 of each image file.
 
     Raises:
-        InputError: a file can't be read.
+        InputError: a file cannot be read.
     """
     try:
         return {modality: sha256_of_file(case.images[modality]) for modality in MODALITIES}
@@ -58,60 +65,63 @@ def read_case(case: Case, sha256: Mapping[Modality, str] | None = None) -> Volum
     """A case's four images, checked against each other.
 
     Args:
-        sha256: of each image file, where `hash_case` found it already; None hashes them here.
+        case: with a file of each modality.
+        sha256: of each image file, if `hash_case` computed them before; None computes them here.
 
     Raises:
-        InputError: with all that is wrong: an unsound file, shapes or affines that
-            differ, one file given for two modalities.
+        InputError: a file is not an intact image, shapes or affines differ, or one file is given
+            for two modalities; all problems in one message.
     """
     images: dict[Modality, Image[np.float32]] = {}
     problems: list[str] = []
-    warnings: list[str] = []
     for modality in MODALITIES:
         try:
             images[modality] = read_image(case.images[modality])
-            warnings += images[modality].warnings
         except InputError as error:
             problems.append(str(error))
     sha256 = hash_case(case) if sha256 is None else sha256
-    for i, modality in enumerate(MODALITIES):
-        for other in MODALITIES[:i]:
-            if sha256[modality] == sha256[other]:
-                problems.append(
-                    f"{case.images[modality]}: is the same file as {other}. Give each modality its own image."
-                )
-    if images:
-        grids = {modality: image.grid for modality, image in images.items()}
-        problems += _grid_problems(case, grids)
+    problems += _duplicates(case, sha256)
+    problems += _grid_problems(case, {modality: image.grid for modality, image in images.items()})
     if problems:
         raise InputError("\n".join(problems))
     voxels = {modality: image.voxels for modality, image in images.items()}
-    return Volume(voxels, images["t1c"].grid, sha256, (*warnings, *_oddities(voxels)))
+    warnings = [warning for image in images.values() for warning in image.warnings]
+    return Volume(voxels, images["t1c"].grid, sha256, (*warnings, *_skull_warnings(voxels)))
+
+
+def _duplicates(case: Case, sha256: Mapping[Modality, str]) -> list[str]:
+    return [
+        f"{case.images[modality]}: is the same file as {other}. Give each modality its own image."
+        for i, modality in enumerate(MODALITIES)
+        for other in MODALITIES[:i]
+        if sha256[modality] == sha256[other]
+    ]
 
 
 def _grid_problems(case: Case, grids: Mapping[Modality, VoxelGrid]) -> list[str]:
+    """How the grids differ from that of the first modality; nothing if there are none."""
     problems = []
-    first = next(iter(grids))
     for modality, grid in grids.items():
+        first = next(iter(grids))
         path = case.images[modality]
         if grid.shape != grids[first].shape:
             problems.append(
-                f"{path}: is {_times(grid.shape)} voxels, expected {_times(grids[first].shape)} like {first}. "
+                f"{path}: has {_times(grid.shape)} voxels, expected {_times(grids[first].shape)} as {first} has. "
                 "Co-register the modalities."
             )
         elif (off := grid.difference(grids[first])) > MAX_AFFINE_DIFFERENCE_MM:
             problems.append(
-                f"{path}: its affine differs from that of {first} by up to {off:.3g} mm, expected the same. "
+                f"{path}: affine differs from that of {first} by up to {off:.3g} mm, expected the same affine. "
                 "Co-register the modalities."
             )
     return problems
 
 
-def _oddities(images: Mapping[Modality, NDArray[np.float32]]) -> list[str]:
+def _skull_warnings(images: Mapping[Modality, NDArray[np.float32]]) -> list[str]:
     brain = np.logical_or.reduce([image != 0 for image in images.values()])
     share = np.count_nonzero(brain) / brain.size
     if share > MAX_BRAIN_SHARE:
-        return [f"{share:.0%} of the voxels are not 0: the skull is probably still there; BraTS strips it"]
+        return [f"{share:.0%} of the voxels are not 0: the images probably contain the skull, which BraTS removes"]
     return []
 
 

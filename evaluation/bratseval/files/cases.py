@@ -1,4 +1,4 @@
-"""Which files make a case. Paths and names only; no image is opened here."""
+"""Which files belong to a case. Only paths and names are read here, no image."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Final
 from bratseval.challenge import MODALITIES, Modality
 from bratseval.errors import InputError
 
-# The last part of a file's name, today's and that of the editions up to 2022, after "-" or "_".
+# The last part of a file name, after "-" or "_": today's names and those of the editions up to 2022.
 _SUFFIXES: Final[Mapping[str, Modality]] = {
     "t1n": "t1n",
     "t1": "t1n",
@@ -29,8 +29,8 @@ class Case:
     """One folder of images.
 
     Attributes:
-        id: the folder's whole name, opaque; the output is called after it.
-        images: the file of each modality that is there.
+        id: the folder's whole name, never parsed; outputs are named after it.
+        images: the file of each modality that exists.
         reference: the `-seg` (MEN-RT: `_gtv`) file beside them, if any.
     """
 
@@ -41,26 +41,30 @@ class Case:
 
 @dataclass(frozen=True)
 class FoundCases:
-    """The cases of a folder, and for each folder that is no case the reason why."""
+    """The cases of a folder.
+
+    Attributes:
+        cases: sorted by name.
+        problems: for each sub-folder that is not a valid case, by its name, why.
+    """
 
     cases: tuple[Case, ...]
     problems: Mapping[str, str] = field(default_factory=dict)
 
 
 def find_cases(folder: Path, *, mounted: bool = False, needed: Collection[Modality] = MODALITIES) -> FoundCases:
-    """The cases in a folder of case folders, or in one case folder, in the order of their names.
+    """The cases of a folder of case folders, or of one case folder.
 
-    Hidden files are passed over, and so are sub-folders without any NIfTI file.
+    Hidden files and sub-folders without any NIfTI file are ignored.
 
     Args:
-        folder: holds case folders, or the images of one case.
-        mounted: the folder's name is a mount point's and says nothing, so a single
-            case in it is called after the part that its files' names share.
-        needed: the modalities without which a folder is no case; MEN-RT has t1c alone
-            (`Edition.needed`).
+        folder: contains case folders, or the images of one case.
+        mounted: the folder is a mount point with a meaningless name, so a single case in it
+            gets its id from the common part of its files' names.
+        needed: the modalities that a case must have; MEN-RT needs only t1c (`Edition.needed`).
 
     Raises:
-        InputError: the folder is not there, or holds no case at all.
+        InputError: the folder does not exist, or contains no case at all.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: is not a folder, expected a folder of cases. Check the path.")
@@ -71,24 +75,25 @@ def find_cases(folder: Path, *, mounted: bool = False, needed: Collection[Modali
     entries = [(name, files) for name, files in entries if any(_IMAGE_NAME.match(path.name) for path in files)]
     if not entries:
         raise InputError(
-            f"{folder}: holds no case, expected folders with files that end in "
+            f"{folder}: contains no case, expected folders with files that end in "
             f"{', '.join(f'-{m}.nii.gz' for m in needed)}. Check the path."
         )
     return _collect(entries, folder, needed)
 
 
 def case_of_files(files: Sequence[Path]) -> Case:
-    """The case that some image files make; its id is the part that their names share.
+    """The case of some image files; its id is the common part of their names.
 
     Raises:
-        InputError: a file is missing, its name says no modality, or two say the same.
+        InputError: a file does not exist, its name contains no modality, or two files have the
+            same modality.
     """
     for path in files:
         if not path.is_file():
             raise InputError(f"{path}: is not a file, expected an image. Check the path.")
         if _modality(path) is None and not _is_reference(path):
             raise InputError(
-                f"{path}: its name says no modality, expected an end like "
+                f"{path}: its name does not end in a modality, expected "
                 f"{' or '.join(f'-{m}.nii.gz' for m in MODALITIES)}. Rename it."
             )
     return _case(_shared_stem(files), files, None, MODALITIES)
@@ -114,7 +119,7 @@ def _case(case_id: str, files: Sequence[Path], root: Path | None, needed: Collec
         if modality in images:
             wrong.append(f"{path}: is a second {modality} beside {images[modality].name}. Keep one of them.")
         elif root is not None and not path.resolve().is_relative_to(root):
-            wrong.append(f"{path}: links to a file outside {root}. Put the file itself there.")
+            wrong.append(f"{path}: links to a file outside {root}. Replace the link by the file.")
         images[modality] = path
     missing = [modality for modality in MODALITIES if modality in needed and modality not in images]
     if missing:

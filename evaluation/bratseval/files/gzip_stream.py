@@ -1,4 +1,4 @@
-"""The bytes of a file, plain or gzip, block by block, checked to its very end."""
+"""The uncompressed bytes of a plain or gzip file, block by block, verified to its end."""
 
 import contextlib
 import os
@@ -19,7 +19,11 @@ _CHUNK_BYTES: Final = 1024**2
 
 @contextlib.contextmanager
 def open_regular(path: Path) -> Iterator[int]:
-    """A descriptor of a regular file of a bearable size; a FIFO or device is never opened blocking."""
+    """A descriptor of a regular file of at most MAX_FILE_BYTES; a FIFO or a device does not block.
+
+    Raises:
+        InputError: the file cannot be opened, or is empty, too large or not a regular file.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
@@ -27,20 +31,18 @@ def open_regular(path: Path) -> Iterator[int]:
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise InputError(f"{path}: is not a regular file. Give the image file itself.")
+            raise InputError(f"{path}: is not a regular file. Check the path.")
         if status.st_size == 0:
             raise InputError(f"{path}: is empty. Copy or export the file again.")
         if status.st_size > MAX_FILE_BYTES:
-            raise InputError(
-                f"{path}: has {status.st_size} bytes, expected at most {MAX_FILE_BYTES}. This is no brain image."
-            )
+            raise InputError(f"{path}: has {status.st_size} bytes, expected at most {MAX_FILE_BYTES}. Check the file.")
         yield descriptor
     finally:
         os.close(descriptor)
 
 
 def stream(path: Path, descriptor: int) -> Iterator[bytes]:
-    """The uncompressed bytes in blocks; the first block holds at least the header if the file does.
+    """The uncompressed bytes in blocks; the first has at least HEAD_BYTES if the file has as many.
 
     The gzip trailer (CRC and length) is checked when the last block has been taken.
     """
@@ -81,7 +83,7 @@ def _blocks(descriptor: int) -> Iterator[bytes]:
 
 
 def _inflate(path: Path, descriptor: int) -> Iterator[bytes]:
-    """Gzip members one after another, each to its verified end, never more than a block in memory."""
+    """The content of gzip members one after another, each verified at its end; at most one block is in memory."""
     pending = os.read(descriptor, _CHUNK_BYTES)
     while pending:
         member = isal_zlib.decompressobj(wbits=31)
@@ -92,7 +94,7 @@ def _inflate(path: Path, descriptor: int) -> Iterator[bytes]:
                     raise InputError(f"{path}: the gzip data is cut short. Copy or export the file again.")
             try:
                 block = member.decompress(pending, _CHUNK_BYTES)
-            except IsalError as error:  # type: ignore[misc]  # its stub forgets that it is an exception
+            except IsalError as error:  # type: ignore[misc]  # the stub does not say that it is an exception
                 raise InputError(
                     f"{path}: the gzip data is damaged ({error}). Copy or export the file again."
                 ) from None
@@ -101,4 +103,4 @@ def _inflate(path: Path, descriptor: int) -> Iterator[bytes]:
                 yield block
         pending = pending or os.read(descriptor, _CHUNK_BYTES)
         if pending and pending[:2] != b"\x1f\x8b"[: len(pending)]:
-            raise InputError(f"{path}: something follows the gzip data. Copy or export the file again.")
+            raise InputError(f"{path}: there is extra data after the gzip data. Copy or export the file again.")

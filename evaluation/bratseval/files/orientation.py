@@ -1,4 +1,4 @@
-"""Turning voxels between orientations: flips and swaps of axes, never interpolation."""
+"""Reorienting voxels by flipping and swapping axes, never by interpolation."""
 
 from typing import Final, TypeVar
 
@@ -31,15 +31,15 @@ def reoriented_spacing_mm(grid: VoxelGrid, target: str = LPS) -> tuple[float, fl
 
 
 def reorient(voxels: NDArray[T], affine: NDArray[np.float64], target: str) -> NDArray[T]:
-    """The same voxels with their axes flipped and swapped to run towards `target`, e.g. "LPS".
+    """The same voxels with axes that run towards `target`, for example "LPS".
 
     Args:
-        voxels: (x, y, z) or (c, x, y, z); the last three axes are turned.
-        affine: (4, 4) of the voxels as they are.
+        voxels: (x, y, z) or (c, x, y, z); the last three axes are reoriented.
+        affine: (4, 4), of the voxels before.
         target: three letters, one of each pair L/R, P/A, I/S: where each axis runs to.
 
     Returns:
-        A view; oblique images go to the nearest of the 48 orientations, nothing is interpolated.
+        A view; an oblique image gets the nearest of the 48 orientations.
     """
     return _turn(voxels, ornt_transform(io_orientation(affine), axcodes2ornt(target)))
 

@@ -1,4 +1,4 @@
-"""Voxel edges, as an edition's official code takes them from a file."""
+"""Voxel edges as an edition's official code reads them from a file."""
 
 import nibabel as nib
 import numpy as np
@@ -8,9 +8,10 @@ from bratseval.files.nifti import VoxelGrid
 
 
 def spacing_mm(grid: VoxelGrid, edition: Edition) -> tuple[float, float, float]:
-    """Voxel edges (x, y, z) as nibabel gives them to the official code: float32, of the header or of the affine.
+    """Voxel edges (x, y, z) in mm, rounded to float32 as in the official code.
 
-    In a header negative edges count as positive and an edge of 0 as 1 mm: nibabel mends them so.
+    They come from the header or from the affine (`Edition.spacing_from`). In a header a
+    negative edge counts as positive and an edge of 0 as 1 mm, because nibabel repairs it so.
     """
     if edition.spacing_from == "affine":
         edges = np.sqrt((grid.affine[:3, :3] ** 2).sum(axis=0)).astype(np.float32)

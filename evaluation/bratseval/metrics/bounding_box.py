@@ -1,4 +1,4 @@
-"""The smallest box around what is not 0 in a volume."""
+"""The smallest box around the non-zero voxels of volumes."""
 
 from collections.abc import Sequence
 
@@ -11,14 +11,14 @@ Box = tuple[slice, slice, slice]
 
 
 def bounding_box(*volumes: NDArray[np.uint8] | Mask, margin: int = 0) -> Box:
-    """Where any of some volumes is not 0, and `margin` voxels around it, cut at their border.
+    """The box of the voxels where any of the volumes is not 0, with a margin as far as the volumes have one.
 
     Args:
-        volumes: (x, y, z) each, of one shape; three axes in any other order give the box in that order.
-        margin: voxels.
+        volumes: (x, y, z) each, of one shape; three axes in another order give the box in that order.
+        margin: voxels to add on every side.
 
     Returns:
-        A slice along each axis; three empty ones, `slice(0, 0)`, if all volumes are 0 throughout.
+        A slice along each axis; three empty slices, `slice(0, 0)`, if all voxels are 0.
     """
     spans = [_spans(volume) for volume in volumes]
     x, y, z = (
@@ -29,7 +29,7 @@ def bounding_box(*volumes: NDArray[np.uint8] | Mask, margin: int = 0) -> Box:
 
 
 def _spans(volume: NDArray[np.uint8] | Mask) -> list[slice]:
-    """Along each axis, from the first plane that is not 0 to the last; empty if there is none."""
+    """Along each axis, from the first non-zero plane to the last; empty slices if there is none."""
     slowest = int(np.argmax(volume.strides))
     plane = np.bitwise_or.reduce(volume, axis=slowest)  # along memory: the one pass over the whole volume
     spans: list[slice] = [_range(plane.any(axis=1)), _range(plane.any(axis=0))]
@@ -40,15 +40,14 @@ def _spans(volume: NDArray[np.uint8] | Mask) -> list[slice]:
 
 
 def _union(spans: Sequence[slice], margin: int, side: int) -> slice:
-    there = [span for span in spans if span.stop]
-    if not there:
+    filled = [span for span in spans if span.stop]
+    if not filled:
         return slice(0, 0)
-    return slice(
-        max(0, min(span.start for span in there) - margin), min(side, max(span.stop for span in there) + margin)
-    )
+    first, last = min(span.start for span in filled), max(span.stop for span in filled)
+    return slice(max(0, first - margin), min(side, last + margin))
 
 
-def _range(there: NDArray[np.bool_]) -> slice:
+def _range(filled: NDArray[np.bool_]) -> slice:
     """From the first true entry to the last; empty if there is none."""
-    along = np.flatnonzero(there)
+    along = np.flatnonzero(filled)
     return slice(int(along[0]), int(along[-1]) + 1) if len(along) else slice(0, 0)

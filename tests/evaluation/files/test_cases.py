@@ -95,7 +95,7 @@ def test_a_link_within_the_input_is_fine(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_any_case_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds no case"):
+    with pytest.raises(InputError, match="contains no case"):
         find_cases(tmp_path)
     with pytest.raises(InputError, match="is not a folder"):
         find_cases(tmp_path / "absent")
@@ -103,7 +103,7 @@ def test_a_folder_without_any_case_is_refused(tmp_path: Path) -> None:
 
 def test_files_that_make_no_case_are_refused(tmp_path: Path) -> None:
     folder = touch(tmp_path, *images("p1"), "scan.nii.gz")
-    with pytest.raises(InputError, match="says no modality"):
+    with pytest.raises(InputError, match="does not end in a modality"):
         case_of_files([folder / "scan.nii.gz"])
     with pytest.raises(InputError, match="has no t2f"):
         case_of_files([folder / name for name in images("p1")[:3]])

@@ -169,40 +169,40 @@ def blank(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("spoil", "message"),
     [
         (cut, "cut short"),
         (short, "cut short, expected 592 bytes of image, got 584"),  # 352 + 60 voxels of 4 bytes
         (long, "more data than its header declares"),
         (wrong_crc, "damaged"),
         (wrong_length, "damaged"),
-        (trailing_junk, "something follows"),
+        (trailing_junk, "extra data after"),
         (plain_named_gz, "rename it to .nii"),
         (web_page, "not gzip data"),
         (empty, "is empty"),
         (fifo, "not a regular file"),
         (wrong_magic, "wrong magic"),
-        (nan_affine, "affine holds NaN"),
-        (zero_affine, "expected a size that is not zero"),
+        (nan_affine, "affine contains NaN"),
+        (zero_affine, "expected a voxel size that is not zero"),
         (no_voxels, "declares 0x4x5 voxels"),
         (huge, "declares 20000x20000x20000 voxels"),
         (too_many, "declares 1024x1024x1024 voxels"),
         (four_dimensions, "has 4 dimensions"),
         (complex_numbers, "voxels are complex64"),
-        (unknown_type, "data type 999 is unknown"),
+        (unknown_type, "data type 999 is not in NIfTI-1"),
         (wrong_bitpix, "bitpix is 8, expected 32"),
         (offset_past_the_end, "vox_offset"),
         (all_nan, "60 of 60 voxels are NaN"),
         (blank, "every voxel is 7"),
     ],
 )
-def test_a_broken_file_is_refused_by_name(tmp_path: Path, spoil: Callable[[Path], None], told: str) -> None:
+def test_a_broken_file_is_refused_by_name(tmp_path: Path, spoil: Callable[[Path], None], message: str) -> None:
     path = sound(tmp_path / "broken.nii.gz")
     spoil(path)
     with pytest.raises(InputError) as refused:
         read_image(path)
     assert str(refused.value).startswith(f"{path}: ")
-    assert told in str(refused.value)
+    assert message in str(refused.value)
 
 
 def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
@@ -221,15 +221,15 @@ def test_a_gzip_bomb_stops_at_the_declared_size(tmp_path: Path) -> None:
         read_image(path)
 
 
-def test_a_few_nan_voxels_become_zero_and_are_told(tmp_path: Path) -> None:
+def test_a_few_nan_voxels_become_zero_with_a_warning(tmp_path: Path) -> None:
     voxels = np.arange(1000, dtype=np.float32).reshape(10, 10, 10)
     voxels[1, 2, 3] = np.nan
     image = read_image(sound(tmp_path / "a.nii.gz", voxels))
     assert image.voxels[1, 2, 3] == 0
-    assert image.warnings == ("a.nii.gz: 1 NaN or infinite voxels were set to 0",)
+    assert image.warnings == ("a.nii.gz: 1 NaN or infinite voxel was set to 0",)
 
 
-def test_a_qform_that_contradicts_the_sform_is_told_and_the_sform_used(tmp_path: Path) -> None:
+def test_a_qform_that_contradicts_the_sform_is_a_warning_and_the_sform_is_used(tmp_path: Path) -> None:
     image = nib.Nifti1Image(np.arange(24, dtype=np.float32).reshape(2, 3, 4), AFFINE)
     image.set_sform(AFFINE, code=1)
     image.set_qform(np.eye(4), code=1)
@@ -239,7 +239,7 @@ def test_a_qform_that_contradicts_the_sform_is_told_and_the_sform_used(tmp_path:
     assert "qform and sform differ" in read.warnings[0]
 
 
-def test_a_sheared_affine_is_told_and_kept(tmp_path: Path) -> None:
+def test_a_sheared_affine_is_a_warning_and_kept(tmp_path: Path) -> None:
     sheared = np.eye(4)
     sheared[0, 1] = 0.2
     image = nib.Nifti1Image(np.arange(24, dtype=np.float32).reshape(2, 3, 4), None)
@@ -259,17 +259,17 @@ def test_labels_saved_as_floats_are_read_when_exact(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "message"),
     [
-        ([0, 0.5], "holds the value 0.5"),
-        ([0, np.nan], "holds the value nan"),
+        ([0, 0.5], "contains the value 0.5"),
+        ([0, np.nan], "contains the value nan"),
         ([0, -1], "-1 to 0"),
         ([0, 300], "0 to 300"),
     ],
 )
-def test_what_is_no_label_is_refused(tmp_path: Path, values: list[float], told: str) -> None:
+def test_what_is_no_label_is_refused(tmp_path: Path, values: list[float], message: str) -> None:
     path = sound(tmp_path / "a.nii.gz", np.array(values, dtype=np.float64).reshape(2, 1, 1))
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         read_labels(path)
 
 
@@ -297,9 +297,9 @@ def test_written_labels_carry_the_grid_of_the_image_unchanged(tmp_path: Path, co
 
 def test_labels_of_another_shape_or_type_are_not_written(tmp_path: Path) -> None:
     grid = grid_of((2, 3, 4), np.eye(4))
-    with pytest.raises(ValueError, match="the grid wants uint8"):
+    with pytest.raises(ValueError, match="expected uint8"):
         write_labels(tmp_path / "a.nii.gz", np.zeros((4, 3, 2), dtype=np.uint8), grid)
-    with pytest.raises(ValueError, match="the grid wants float32"):
+    with pytest.raises(ValueError, match="expected float32"):
         write_image(tmp_path / "a.nii.gz", np.zeros((2, 3, 4)), grid)  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
 

@@ -143,8 +143,8 @@ BAD = {
     spoil_truncated: "t1n.nii.gz: the gzip data is cut short",
     spoil_missing: "has no t2w",
     spoil_double: "is a second t1c",
-    spoil_shape: "t2f.nii.gz: is 10x10x10 voxels, expected 40x48x36",
-    spoil_affine: "t2f.nii.gz: its affine differs",
+    spoil_shape: "t2f.nii.gz: has 10x10x10 voxels, expected 40x48x36",
+    spoil_affine: "t2f.nii.gz: affine differs",
     spoil_swapped: "is the same file as t2",
     spoil_blank: "t1n.nii.gz: every voxel is 0",
     spoil_nan: "t1n.nii.gz: 69120 of 69120 voxels are NaN",  # 40 * 48 * 36
@@ -183,7 +183,7 @@ def test_a_skull_and_a_few_nan_voxels_degrade_a_case(tmp_path: Path, make_case: 
     write_image(path, voxels, image.grid)
     result = run(tmp_path / "cases", tmp_path / "out")["A"]
     assert result.state == "degraded"
-    assert "1 NaN or infinite voxels" in result.warnings[0]
+    assert "1 NaN or infinite voxel was" in result.warnings[0]
     assert "skull" in result.warnings[1]
 
 

@@ -111,8 +111,8 @@ def build_mednext(architecture: MedNeXtArchitecture, inputs: int, outputs: int) 
     """A MedNeXt with fresh weights and its full-resolution head only.
 
     MONAI gives each down block its own stage's expansion ratio; the official network gives
-    it the next stage's. They are put right here, without which B, M and L cannot load
-    official weights.
+    it the next stage's. The down blocks are replaced here, because B, M and L could not
+    load official weights otherwise.
 
     Args:
         architecture: the sizes; four encoder stages, a bottleneck, four decoder stages.

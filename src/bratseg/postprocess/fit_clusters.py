@@ -21,7 +21,7 @@ from bratseval.errors import InputError
 from bratseval.extras import CLUSTERING, require
 
 VARIANCE: Final = 0.99  # kept by the principal components: arXiv 2412.04111
-COUNTS: Final = tuple(range(2, 13))  # tried for k; the paper has 8 and its sibling for children 9, ranges aren't told
+COUNTS: Final = tuple(range(2, 13))  # tried for k; the paper has 8 and its sibling for children 9, it states no range
 OUTLIER_QUANTILE: Final = 0.95
 _STARTS: Final = 50  # of k-means, the best is taken; the winners' single one depends on the draw
 # A column that varies by less than this part of its largest value varies by rounding; it would be blown up.

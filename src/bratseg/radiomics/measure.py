@@ -74,7 +74,7 @@ def measure_cases(
             is made where it is not there; a kept file that is damaged is written anew.
         jobs: processes at most, of 0.5 GB each for volumes of BraTS's size. More than one
             starts fresh interpreters, so a script that calls this guards its own main part.
-        on_case: told each case, in order, as it is done.
+        on_case: called with each case, in order, as it is done.
 
     Raises:
         InputError: pyradiomics can't be loaded (`load_extractor`), or the folder can't be made.
@@ -103,7 +103,7 @@ def rows_of(measured: Sequence[Measured]) -> Numbers:
 
 
 def write_features(path: Path, measured: Sequence[Measured]) -> None:
-    """Write a CSV: case, reason, the 386 features; those of a case without are empty.
+    """Write a CSV: case, reason, the 386 features; a case without features has empty cells.
 
     Raises:
         OSError: the disk refuses.

@@ -55,7 +55,7 @@ def convert(folder: Path, sources: list[Path], **changes: object) -> MemberDescr
         share=0.5278,
         licence="none",
         source_note="made",
-        geometry=geometry(folder, **changes),
+        sidecar=geometry(folder, **changes),
     )
 
 

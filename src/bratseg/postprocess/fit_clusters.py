@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bratseg.postprocess.clusters import Cluster, Clusters
 from bratseg.postprocess.thresholds import Fill, Mode, Thresholds
-from bratseg.radiomics.features import FEATURE_NAMES, Preset
+from bratseg.radiomics.feature_names import FEATURE_NAMES, Preset
 from bratseg.radiomics.projection import Components, Numbers, Scaler, Standard, project, scale
 from bratseval.errors import InputError
 from bratseval.extras import CLUSTERING, require

@@ -9,16 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from bratseg.radiomics.features import (
-    EXTRACTOR,
-    FEATURE_NAMES,
-    MAX_GREY_LEVELS,
-    MAX_SURFACE_FACES,
-    NoFeatures,
-    Preset,
-    extract_features,
-    load_extractor,
-)
+from bratseg.radiomics.feature_names import EXTRACTOR, FEATURE_NAMES, Preset
+from bratseg.radiomics.features import MAX_GREY_LEVELS, MAX_SURFACE_FACES, NoFeatures, extract_features, load_extractor
 from bratseg.radiomics.projection import Numbers
 from bratseval.challenge import Modality
 from bratseval.errors import InputError

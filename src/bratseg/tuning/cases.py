@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from bratseg.inference.out_of_fold import OutOfFoldPrediction, read_prediction
 from bratseg.postprocess.thresholds import Fill, Mode
-from bratseg.radiomics.features import FEATURE_NAMES, PRESETS, NoFeatures, extract_features
+from bratseg.radiomics.feature_names import FEATURE_NAMES, PRESETS
+from bratseg.radiomics.features import NoFeatures, extract_features
 from bratseg.tuning.grid import Grid
 from bratseg.tuning.search import CaseTable, Objective, score_grid
 from bratseg.tuning.shares import Shares, mix, score_shares

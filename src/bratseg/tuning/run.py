@@ -11,7 +11,7 @@ from bratseg.inference.config import read_config
 from bratseg.inference.out_of_fold import LoadFold, OutOfFold, fold_of_cases, predict_out_of_fold, read_splits
 from bratseg.postprocess.clusters import Clusters
 from bratseg.postprocess.fit_clusters import ClusterFit, clusters_from, fit_clusters
-from bratseg.radiomics.features import FEATURE_NAMES, PRESETS
+from bratseg.radiomics.feature_names import FEATURE_NAMES, PRESETS
 from bratseg.radiomics.projection import project
 from bratseg.tuning.cases import GRID, Row, Rules, each_case, row_of_case, shares_of_case
 from bratseg.tuning.choice import Choice, choose

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from bratseg.models.description import read_description, write_description
-from bratseg.models.networks import build_network, load_state, save_state, stored_state
+from bratseg.models.networks import build_network
+from bratseg.models.stored_tensors import load_state, save_state, stored_state
 from bratseg.weights.folder import (
     MANIFEST,
     Manifest,

@@ -25,7 +25,7 @@ class CheckpointWeights:
         kind: where they come from, in words.
         v1: whether nnU-Net v1 wrote them.
         mednext: whether their names are a MedNeXt's; a U-Net's otherwise.
-        state: under the names of `networks.stored_state`.
+        state: under the names of `stored_tensors.stored_state`.
     """
 
     kind: str

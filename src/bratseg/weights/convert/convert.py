@@ -21,7 +21,8 @@ from torch.torch_version import TorchVersion
 
 from bratseg.models.description import read_description, write_description
 from bratseg.models.member import MemberDescription
-from bratseg.models.networks import build_network, check_fit, load_state, save_state
+from bratseg.models.networks import build_network
+from bratseg.models.stored_tensors import check_fit, load_state, save_state
 from bratseg.weights.convert.checkpoint import CheckpointWeights, find_weights
 from bratseg.weights.convert.checkpoint_sidecar import read_sidecar
 from bratseg.weights.convert.label_meanings import LabelMap, meaning_of, modalities_of

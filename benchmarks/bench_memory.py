@@ -53,7 +53,8 @@ def make_member(weights: Path, network: str, folds: int) -> None:
 
     sys.path.insert(0, str(TESTS))
     from bratseg.models.description import write_description
-    from bratseg.models.networks import build_network, save_state, stored_state
+    from bratseg.models.networks import build_network
+    from bratseg.models.stored_tensors import save_state, stored_state
     from bratseg.weights.folder import add_member
 
     description = described(network, folds)

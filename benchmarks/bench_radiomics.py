@@ -18,7 +18,7 @@ from pathlib import Path
 
 import yaml
 
-from bratseg.radiomics.features import FEATURE_NAMES, PRESETS, Preset
+from bratseg.radiomics.feature_names import FEATURE_NAMES, PRESETS, Preset
 from bratseval.challenge import MODALITIES
 from bratseval.files.cases import Case, find_cases
 from bratseval.files.nifti import read_labels, write_labels
@@ -27,7 +27,7 @@ from bratseval.metrics.components import connected_components
 OURS = """
 import json, sys, time
 from pathlib import Path
-from bratseg.radiomics.features import PRESETS
+from bratseg.radiomics.feature_names import PRESETS
 from bratseg.radiomics.measure import Segmented, measure_cases
 from bratseval.files.cases import find_cases
 case = find_cases(Path(sys.argv[1])).cases[0]

@@ -10,7 +10,8 @@ import torch
 
 from bratseg.models.description import write_description
 from bratseg.models.member import MemberDescription, Normalization
-from bratseg.models.networks import build_network, save_state, stored_state
+from bratseg.models.networks import build_network
+from bratseg.models.stored_tensors import save_state, stored_state
 from bratseg.phantoms import Phantom, make_phantom, write_phantom
 from bratseg.weights.folder import add_member
 from bratseval.challenge import MODALITIES

@@ -4,7 +4,7 @@ import numpy as np
 
 from bratseg.postprocess.clusters import Cluster, Clusters
 from bratseg.postprocess.thresholds import Fill, Mode, Redefinition, Removal, Thresholds
-from bratseg.radiomics.features import FEATURE_NAMES, PRESETS
+from bratseg.radiomics.feature_names import FEATURE_NAMES, PRESETS
 from bratseg.radiomics.projection import Components, Scaler, Standard
 
 NOTHING = Thresholds((), ())

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from bratseg.phantoms import make_phantom, write_phantom
-from bratseg.radiomics.features import FEATURE_NAMES, PRESETS, extract_features
+from bratseg.radiomics.feature_names import FEATURE_NAMES, PRESETS
+from bratseg.radiomics.features import extract_features
 from bratseg.weights.folder import default_weights, read_manifest
 from bratseval.challenge import MODALITIES
 from factories.environments import Environment, find_python, new_environment
@@ -34,7 +35,8 @@ print(scores)
 """
 FEATURES = """
 import json, numpy as np
-from bratseg.radiomics.features import PRESETS, extract_features
+from bratseg.radiomics.feature_names import PRESETS
+from bratseg.radiomics.features import extract_features
 from bratseval.challenge import MODALITIES
 labels = np.zeros((24, 20, 18), np.uint8)
 labels[5:12, 6:11, 4:10] = 1

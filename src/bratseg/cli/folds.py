@@ -60,7 +60,7 @@ def _make(output: Path, measured: "Sequence[Measured]", patients: Sequence[str],
     from bratseg.folds.cohort import make_cohort
     from bratseg.folds.files import write_folds
     from bratseg.postprocess.fit_clusters import COUNTS, fit_clusters
-    from bratseg.radiomics.features import PRESETS
+    from bratseg.radiomics.feature_names import PRESETS
     from bratseg.radiomics.measure import rows_of
 
     counts = arguments.clusters or COUNTS
@@ -122,7 +122,7 @@ def _segmented(folder: Path) -> "list[Segmented]":
 def _measure(segmented: "Sequence[Segmented]", arguments: argparse.Namespace) -> "list[Measured]":
     from tqdm import tqdm
 
-    from bratseg.radiomics.features import PRESETS
+    from bratseg.radiomics.feature_names import PRESETS
     from bratseg.radiomics.measure import measure_cases, write_features
 
     with tqdm(total=len(segmented), unit="case", disable=not sys.stderr.isatty()) as bar:

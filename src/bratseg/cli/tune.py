@@ -58,8 +58,8 @@ def _tune(arguments: argparse.Namespace) -> int:
         arguments.splits,
         arguments.output,
         rules,
-        lambda entry, fold: load_member(
-            entry.path, device=device, mirroring=config.mirroring, folds=[fold], description=entry.description
+        lambda listed, fold: load_member(
+            listed.path, device=device, mirroring=config.mirroring, folds=[fold], description=listed.description
         ),
         mirroring=config.mirroring,
         tile_step=config.tile_step,

@@ -65,10 +65,10 @@ def _show(arguments: argparse.Namespace) -> int:
 
     weights = read_weights(arguments.folder or default_weights())
     print(f"{weights.name}  sha256 {weights.digest}")
-    for entry in weights.members:
-        about = entry.description
+    for member in weights.members:
+        about = member.description
         print(
-            f"  {entry.path.name}: {about.network}, share {entry.share}, folds {len(about.folds)}, "
+            f"  {member.path.name}: {about.network}, share {member.share}, folds {len(about.folds)}, "
             f"answers in {about.outputs.kind}, inputs {' '.join(about.inputs)}"
         )
     print(f"  post-processing: {weights.clusters.name if weights.clusters else 'none'}")
@@ -106,7 +106,7 @@ def _convert(arguments: argparse.Namespace) -> int:
             share=shares["mednext"] if arguments.share is None else arguments.share,
             licence=arguments.licence,
             source_note=note,
-            geometry=arguments.geometry,
+            sidecar=arguments.geometry,
         )
     told = description.provenance.get("label_map_reason", "as the geometry file says")
     print(

@@ -11,7 +11,7 @@ from bratseg.folds.balance import Balance, balances, random_folds, split_patient
 from bratseg.folds.cohort import Cohort
 from bratseg.folds.split import NO_FEATURES, fold_problems, splits_of
 from bratseg.postprocess.fit_clusters import ClusterFit
-from bratseg.radiomics.features import EXTRACTOR
+from bratseg.radiomics.feature_names import EXTRACTOR
 from bratseval.files.atomic import write_json
 from bratseval.files.csv_table import write_csv
 

@@ -1,7 +1,7 @@
-"""Many answers into one: the weighted mean of probabilities, and labels painted from it.
+"""Many predictions into one: the weighted mean of probabilities, and labels painted from it.
 
-Members may answer in regions (sigmoid: WT, TC, ET) or in labels (softmax). Where all
-answer in the same labels the largest mean wins; otherwise label probabilities are
+Members predict regions (sigmoid: WT, TC, ET) or labels (softmax). Where all
+predict the same labels the largest mean wins; otherwise label probabilities are
 summed into regions, the regions are averaged, and those above one half are painted
 one over the other. Source: nnU-Net v2's region-based training; the winners' code for
 the mean (method: shares between networks, equal weight for the folds of one).
@@ -23,11 +23,11 @@ def common_outputs(members: Sequence[Outputs]) -> Outputs:
 
     Returns:
         The outputs themselves when all members have the same; otherwise the
-        regions of the first member that answers in regions.
+        regions of the first member that predicts regions.
 
     Raises:
-        ValueError: there is no member, or a member can't tell these regions: it
-            answers in other regions, or in labels that cut through one.
+        ValueError: there is no member, or a member can't give these regions: it
+            predicts other regions, or labels that cut through one.
     """
     if not members:
         raise ValueError("an ensemble needs at least one member")
@@ -35,7 +35,7 @@ def common_outputs(members: Sequence[Outputs]) -> Outputs:
         return members[0]
     common = next((outputs for outputs in members if outputs.kind == "regions"), None)
     if common is None:
-        raise ValueError("members answer in different labels and none in regions, so they have no common mean")
+        raise ValueError("members predict different labels and none predicts regions, so they have no common mean")
     for outputs in members:
         _sources(outputs, common)
     return common
@@ -45,7 +45,7 @@ def to_common(probabilities: NDArray[np.float32], outputs: Outputs, common: Outp
     """One member's probabilities (outputs, x, y, z) as probabilities of the common outputs, same axes.
 
     Raises:
-        ValueError: the member can't tell these outputs.
+        ValueError: the member's outputs can't be summed into the common ones.
     """
     if outputs == common:
         return probabilities
@@ -76,8 +76,8 @@ def _sources(outputs: Outputs, common: Outputs) -> list[list[int]]:
             channels = [i for i, labels in enumerate(outputs.labels) if set(labels) == region]
         else:
             channels = [i for i, labels in enumerate(outputs.labels) if set(labels) <= region]
-        told = {label for i in channels for label in outputs.labels[i]}
-        if told != region:
-            raise ValueError(f"a member that answers in {outputs.kind} can't tell the region {sorted(region)}")
+        covered = {label for i in channels for label in outputs.labels[i]}
+        if covered != region:
+            raise ValueError(f"a member that predicts {outputs.kind} can't give the region {sorted(region)}")
         sources.append(channels)
     return sources

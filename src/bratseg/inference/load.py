@@ -23,14 +23,14 @@ def load_ensemble(folder: Path | None, config: Config, device: str | None) -> It
         device: auto, cpu, cuda or cuda:N; None leaves it to the config.
 
     Raises:
-        InputError: the folder does not verify, its members have no common answer, or the device is not there.
+        InputError: the folder does not verify, its members have no outputs in common, or the device is not there.
     """
     folder = default_weights() if folder is None else folder
     weights = read_weights(folder)
     try:
-        common_outputs([entry.description.outputs for entry in weights.members])
+        common_outputs([member.description.outputs for member in weights.members])
     except ValueError as error:
-        raise InputError(f"{folder}: {error}. Put members together that answer alike.") from None
+        raise InputError(f"{folder}: {error}. Put members together whose outputs mean the same.") from None
     chosen = resolve_device(config.device if device is None else device)
     clusters = None
     if weights.clusters and config.postprocess:
@@ -39,10 +39,10 @@ def load_ensemble(folder: Path | None, config: Config, device: str | None) -> It
         clusters = read_clusters(weights.clusters)
     with ExitStack() as stack:
         members = []
-        for entry in weights.members:
-            member = load_member(entry.path, device=chosen, mirroring=config.mirroring, description=entry.description)
+        for listed in weights.members:
+            member = load_member(listed.path, device=chosen, mirroring=config.mirroring, description=listed.description)
             stack.callback(member.close)
-            members.append((member, entry.share))
+            members.append((member, listed.share))
         settings = Settings(
             weights=weights.name,
             weights_sha256=weights.digest,
@@ -53,5 +53,5 @@ def load_ensemble(folder: Path | None, config: Config, device: str | None) -> It
         )
         ensemble = Ensemble(tuple(members), clusters, config.tile_step)
         if weights.clusters and not config.postprocess:
-            ensemble = replace(ensemble, without="the parameters switch it off")
+            ensemble = replace(ensemble, no_clusters_reason="the parameters switch it off")
         yield ensemble, settings

@@ -1,4 +1,4 @@
-"""Out-of-fold predictions: every training case answered by the one fold of each member that did not see it."""
+"""Out-of-fold predictions: every training case predicted by the one fold of each member that did not see it."""
 
 import json
 import re
@@ -12,9 +12,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseg.inference.pipeline import answer
+from bratseg.inference.pipeline import predict_member
 from bratseg.models.member import Member, OutOfDeviceMemory, Outputs
-from bratseg.weights.folder import DESCRIPTION, Entry, Weights
+from bratseg.weights.folder import DESCRIPTION, Weights, WeightsMember
 from bratseval.errors import InputError
 from bratseval.files.atomic import replacing, write_json
 from bratseval.files.case_images import Volume, hash_case, read_case
@@ -29,7 +29,7 @@ _FOLD: Final = re.compile(r"fold_(\d+)\.safetensors")
 _CASE_FAILURES: Final = (InputError, OSError, MemoryError, ArithmeticError, ValueError, LookupError, RuntimeError)
 
 # Loads one fold of a member: the member and the fold's file.
-LoadFold = Callable[[Entry, str], Member]
+LoadFold = Callable[[WeightsMember, str], Member]
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Answered:
-    """A member's out-of-fold answer to a case.
+class OutOfFoldPrediction:
+    """A member's prediction of a case by the fold that did not see it.
 
     Attributes:
-        probabilities: (outputs, x, y, z), float16, axes in LPS.
+        probabilities: (outputs, x, y, z), float16, 0 to 1, axes in LPS.
         outputs: what they mean.
     """
 
@@ -55,7 +55,7 @@ class Answered:
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """How a run over all members and cases ended; `failed` gives the reason for each case without an answer."""
+    """How a run over all members and cases ended; `failed` gives the reason for each case without a prediction."""
 
     predicted: int
     kept: int
@@ -95,11 +95,11 @@ def fold_of_cases(splits: Sequence[Split], cases: Sequence[str], source: Path) -
     for case in cases:
         unseen = [number for number, split in enumerate(splits) if case in split.val]
         if len(unseen) != 1:
-            told = ", ".join(map(str, unseen)) or "none"
-            problems.append(f"{source}: {case} is in val of fold {told}, expected exactly one. Correct the splits.")
+            listed = ", ".join(map(str, unseen)) or "none"
+            problems.append(f"{source}: {case} is in val of fold {listed}, expected exactly one. Correct the splits.")
         elif case in splits[unseen[0]].train:
             problems.append(
-                f"{source}: {case} is in train and in val of fold {unseen[0]}, a leak: that fold saw its answer. "
+                f"{source}: {case} is in train and in val of fold {unseen[0]}, a leak: that fold was trained on it. "
                 "Train with splits that keep them apart."
             )
         else:
@@ -122,9 +122,9 @@ def predict_out_of_fold(
 ) -> OutOfFold:
     """Write `output`/out_of_fold/<member>/<case>.npz for every member and case; what is finished is kept.
 
-    An answer is finished when the JSON beside it says that it was made from these
+    A prediction is finished when the JSON beside it says that it was made from these
     images, this fold's weights and these settings, and the file is as it was written.
-    A case that fails is left out, the others go on.
+    A case that fails is skipped, the others go on.
 
     Args:
         folds: the fold of each case.
@@ -137,12 +137,12 @@ def predict_out_of_fold(
     files = _fold_files(weights, sorted(set(folds.values())))
     failed: dict[str, str] = {}
     predicted = kept = 0
-    for entry in weights.members:
-        folder = output / FOLDER / entry.path.name
+    for listed in weights.members:
+        folder = output / FOLDER / listed.path.name
         folder.mkdir(parents=True, exist_ok=True)
-        for fold, name in files[entry.path.name].items():
+        for fold, name in files[listed.path.name].items():
             own = [case for case in cases if folds[case.id] == fold]
-            settings = _settings(entry, name, mirroring=mirroring, tile_step=tile_step)
+            settings = _settings(listed, name, mirroring=mirroring, tile_step=tile_step)
             member: Member | None = None
             for case in own:
                 try:
@@ -150,24 +150,24 @@ def predict_out_of_fold(
                     made_from = {**settings, "inputs": dict(sha256)}
                     if _is_finished(folder, case.id, made_from):
                         kept += 1
-                        on_case(entry.path.name, case.id, "kept")
+                        on_case(listed.path.name, case.id, "kept")
                         continue
-                    member = member or load(entry, name)
+                    member = member or load(listed, name)
                     steps = _predict(read_case(case, sha256), member, folder / f"{case.id}.npz", made_from, tile_step)
                     predicted += 1
-                    on_case(entry.path.name, case.id, "; ".join((f"predicted with {name}", *steps)))
+                    on_case(listed.path.name, case.id, "; ".join((f"predicted with {name}", *steps)))
                 except (*_CASE_FAILURES, OutOfDeviceMemory) as error:
                     failed[case.id] = (
                         str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
                     )
-                    on_case(entry.path.name, case.id, f"failed: {failed[case.id]}")
+                    on_case(listed.path.name, case.id, f"failed: {failed[case.id]}")
             if member:
                 member.close()
     return OutOfFold(predicted, kept, failed)
 
 
-def read_answer(output: Path, member: str, case: str) -> Answered:
-    """An answer that `predict_out_of_fold` wrote.
+def read_prediction(output: Path, member: str, case: str) -> OutOfFoldPrediction:
+    """A prediction that `predict_out_of_fold` wrote.
 
     Raises:
         InputError: it is not there or no such file.
@@ -177,35 +177,35 @@ def read_answer(output: Path, member: str, case: str) -> Answered:
         with np.load(path, allow_pickle=False) as stored:
             meaning = json.loads(str(stored["outputs"]))
             outputs = Outputs(meaning["kind"], tuple(map(tuple, meaning["labels"])), tuple(meaning["paint"]))
-            return Answered(stored["probabilities"], outputs)
+            return OutOfFoldPrediction(stored["probabilities"], outputs)
     except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: is no out-of-fold answer ({error}). Delete it and predict it again.") from None
+        raise InputError(f"{path}: is no out-of-fold prediction ({error}). Delete it and predict it again.") from None
 
 
 def _fold_files(weights: Weights, wanted: Sequence[int]) -> Mapping[str, Mapping[int, str]]:
     """For each member the file of each fold that is needed."""
     files: dict[str, dict[int, str]] = {}
     problems = []
-    for entry in weights.members:
-        numbered = {int(found[1]): name for name in entry.description.folds if (found := _FOLD.fullmatch(name))}
+    for listed in weights.members:
+        numbered = {int(found[1]): name for name in listed.description.folds if (found := _FOLD.fullmatch(name))}
         missing = [f"fold_{number}" for number in wanted if number not in numbered]
         if missing:
             problems.append(
-                f"{entry.path}: has no {', '.join(missing)}, expected one for each fold of the splits. "
+                f"{listed.path}: has no {', '.join(missing)}, expected one for each fold of the splits. "
                 "Train it, or name the splits that the member was trained with."
             )
-        files[entry.path.name] = {number: numbered[number] for number in wanted if number in numbered}
+        files[listed.path.name] = {number: numbered[number] for number in wanted if number in numbered}
     if problems:
         raise InputError("\n".join(problems))
     return files
 
 
-def _settings(entry: Entry, fold: str, *, mirroring: bool, tile_step: float) -> dict[str, object]:
+def _settings(member: WeightsMember, fold: str, *, mirroring: bool, tile_step: float) -> dict[str, object]:
     return {
         "format": FORMAT,
         "fold": fold,
-        "weights": sha256_of_file(entry.path / fold),
-        "description": sha256_of_file(entry.path / DESCRIPTION),
+        "weights": sha256_of_file(member.path / fold),
+        "description": sha256_of_file(member.path / DESCRIPTION),
         "mirroring": mirroring,
         "tile_step": tile_step,
         "version": version("brats-harness"),
@@ -217,7 +217,7 @@ def _predict(
 ) -> tuple[str, ...]:
     """Write a prediction; gives each step down that the member took where its device was full."""
     steps: list[str] = []
-    probabilities = answer(volume, member, tile_step, {}, steps)
+    probabilities = predict_member(volume, member, tile_step, {}, steps)
     meaning = json.dumps(asdict(member.description.outputs))
     with replacing(path) as partial, partial.open("wb") as file:
         np.savez_compressed(file, probabilities=probabilities.astype(np.float16), outputs=np.array(meaning))
@@ -228,7 +228,7 @@ def _predict(
 def _is_finished(folder: Path, case: str, made_from: Mapping[str, object]) -> bool:
     path = folder / f"{case}.npz"
     try:
-        told = json.loads((folder / f"{case}.json").read_text("utf-8"))
-        return bool(told == {**made_from, "sha256": sha256_of_file(path)})
+        written = json.loads((folder / f"{case}.json").read_text("utf-8"))
+        return bool(written == {**made_from, "sha256": sha256_of_file(path)})
     except (OSError, ValueError):
         return False

@@ -27,13 +27,13 @@ class Ensemble:
     """Members ready on their device, each with its part of the mean, and the fitted post-processing.
 
     Attributes:
-        without: why there is no post-processing, where `clusters` is None.
+        no_clusters_reason: why `clusters` is None, which means no post-processing.
     """
 
     members: Sequence[tuple[Member, float]]
     clusters: "Clusters | None"
     tile_step: float
-    without: str = "the weights carry no fitted clusters"
+    no_clusters_reason: str = "the weights carry no fitted clusters"
 
     @property
     def outputs(self) -> Outputs:
@@ -57,7 +57,7 @@ def segment(
     """The labels of a case: preprocessed once for each recipe, averaged over members, painted, cleaned.
 
     Args:
-        on_tile: told (member, members, tile, tiles), counted from 1, after each tile.
+        on_tile: called with (member, members, tile, tiles), counted from 1, after each tile.
 
     Raises:
         OutOfDeviceMemory: a member found no room, even after every step down.
@@ -68,7 +68,7 @@ def segment(
     share_sum = sum(share for _, share in ensemble.members)
     mean: NDArray[np.float32] | None = None
     for i, (member, share) in enumerate(ensemble.members, start=1):
-        turned = answer(
+        probabilities = predict_member(
             volume,
             member,
             ensemble.tile_step,
@@ -76,7 +76,7 @@ def segment(
             steps,
             lambda *t, i=i: on_tile(i, len(ensemble.members), *t),
         )
-        part = to_common(turned, member.description.outputs, common) * np.float32(share / share_sum)
+        part = to_common(probabilities, member.description.outputs, common) * np.float32(share / share_sum)
         mean = part if mean is None else mean + part
     if mean is None:
         raise ValueError("an ensemble needs at least one member")
@@ -85,7 +85,7 @@ def segment(
     return Segmentation(own, reason, removed, tuple(steps))
 
 
-def answer(
+def predict_member(
     volume: Volume,
     member: Member,
     tile_step: float,
@@ -96,8 +96,8 @@ def answer(
     """One member's probabilities of a case, (outputs, x, y, z) in LPS.
 
     Args:
-        prepared: what earlier members left; the case is preprocessed once for each recipe.
-        steps: is told how the member stepped down, where its device was full.
+        prepared: inputs that earlier members made; what this one makes is added.
+        steps: gets a line for each step down that the member took because its device was full.
 
     Raises:
         OutOfDeviceMemory: the member found no room, even after every step down.
@@ -130,10 +130,10 @@ def _with_steps_down(
         try:
             return sliding_window(member, image, step=step, on_tile=on_tile)
         except OutOfDeviceMemory:
-            told = member.step_down()
-            if told is None:
+            step_taken = member.step_down()
+            if step_taken is None:
                 raise
-            steps.append(f"out of device memory: {told}")
+            steps.append(f"out of device memory: {step_taken}")
 
 
 def _turn(probabilities: NDArray[np.float32], volume: Volume, orientation: str) -> NDArray[np.float32]:
@@ -145,7 +145,7 @@ def _turn(probabilities: NDArray[np.float32], volume: Volume, orientation: str) 
 def _postprocess(labels: NDArray[np.uint8], volume: Volume, ensemble: Ensemble) -> tuple[NDArray[np.uint8], str, int]:
     """Labels after the fitted thresholds, why these, and how many voxels were removed."""
     if ensemble.clusters is None:
-        return labels, f"none: {ensemble.without}", 0
+        return labels, f"none: {ensemble.no_clusters_reason}", 0
     from bratseg.postprocess.apply import (
         postprocess_case,  # with its scipy.spatial and pyradiomics, for those who need it
     )

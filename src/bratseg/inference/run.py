@@ -1,4 +1,4 @@
-"""A run over many cases: each ends in one state with its reason, and none stops the others."""
+"""A run over many cases: each ends with one status and its reason, and none stops the others."""
 
 import errno
 import os
@@ -23,7 +23,7 @@ from bratseval.files.nifti import read_grid, read_labels, write_labels
 from bratseval.files.nifti_header import DESCRIPTION
 from bratseval.files.sha256 import sha256_of_file, sha256_of_json
 
-State = Literal["ok", "degraded", "skipped", "invalid_input", "failed"]
+RunStatus = Literal["ok", "degraded", "skipped", "invalid_input", "failed"]
 # What a single case can raise for reasons of its own; a defect shows as `failed` with its type, never as a result.
 _CASE_FAILURES: Final = (
     OSError,
@@ -47,7 +47,7 @@ class CaseResult:
     """
 
     case: str
-    state: State
+    state: RunStatus
     reason: str = ""
     seconds: float = 0.0
     shape: tuple[int, ...] = ()
@@ -89,8 +89,8 @@ def run_cases(
     Args:
         resume: keep an output that an earlier run with the same inputs, weights and
             settings finished; anything else is done again.
-        on_tile: told (member, members, tile, tiles) while a case is computed.
-        on_case: told each result as it comes.
+        on_tile: called with (member, members, tile, tiles) while a case is computed.
+        on_case: called with each result as it comes.
     """
     remove_partial_files(output)
     results = [CaseResult(case, "invalid_input", reason) for case, reason in found.problems.items()]

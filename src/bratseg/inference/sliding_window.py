@@ -24,12 +24,12 @@ PEAK: Final = 10.0  # the largest weight; same source
 def sliding_window(
     member: Member, image: NDArray[np.float32], *, step: float, on_tile: Callable[[int, int], None] = lambda *_: None
 ) -> NDArray[np.float32]:
-    """What the member answers for every voxel: logits or probabilities, as its `fold_mean` says.
+    """What the member predicts for every voxel: logits or probabilities, as its `fold_mean` says.
 
     Args:
         image: (inputs, z, y, x), preprocessed; smaller images than a tile are padded with 0.
         step: distance of neighbouring tiles, as a share of the tile's side, in (0, 1].
-        on_tile: told after each tile how many are done and how many there are.
+        on_tile: called with (tiles done, tiles in all) after each tile.
 
     Returns:
         (outputs, z, y, x).

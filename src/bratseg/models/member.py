@@ -151,7 +151,7 @@ class Member(Protocol):
         ...
 
     def step_down(self) -> str | None:
-        """Use less memory from now on; says how, in words, or None when nothing is left to give."""
+        """Use less memory from now on; returns how, in words, or None when no further step is left."""
         ...
 
     def close(self) -> None:

@@ -1,20 +1,16 @@
-"""The networks, built from the installed libraries' blocks, and their stored tensors."""
+"""The networks, built from the installed libraries' blocks."""
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 from dynamic_network_architectures.architectures.unet import PlainConvUNet, ResidualEncoderUNet
 from dynamic_network_architectures.building_blocks.residual import BasicBlockD, BottleneckD
 from monai.networks.blocks.mednext_block import MedNeXtDownBlock
 from monai.networks.nets.mednext import MedNeXt
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 
 from bratseg.models.member import MedNeXtArchitecture, MemberDescription
 from bratseval.errors import InputError
-from bratseval.files.atomic import write_bytes
 
 # Every class that a plans file may name, under its public and its defining module.
 _CLASSES: Final[Mapping[str, type]] = {
@@ -76,6 +72,24 @@ def build_unet(architecture: Mapping[str, object], inputs: int, outputs: int) ->
     Raises:
         InputError: an unknown class or keyword, or sizes that make no network.
     """
+    name, kwargs = _class_and_keywords(architecture)
+    arguments = {key: _class(value) if key in _CLASS_KEYS else value for key, value in kwargs.items()}
+    builder = PlainConvUNet if name == "PlainConvUNet" else ResidualEncoderUNet
+    try:
+        network = builder(input_channels=inputs, num_classes=outputs, deep_supervision=False, **arguments)
+    except (TypeError, ValueError, AssertionError, IndexError) as error:
+        raise InputError(
+            f"architecture: makes no {name}, {error or 'sizes that do not fit together'}. Convert the checkpoint again."
+        ) from error
+    heads: torch.nn.ModuleList = network.decoder.seg_layers
+    for level in range(len(heads) - 1):  # deep supervision's, unused in inference
+        heads[level] = torch.nn.Identity()
+    module: torch.nn.Module = network
+    return module
+
+
+def _class_and_keywords(architecture: Mapping[str, object]) -> tuple[str, Mapping[str, Any]]:
+    """The U-Net's class and its keywords, all of them known."""
     name, kwargs = architecture.get("class"), architecture.get("kwargs")
     if set(architecture) != {"class", "kwargs"} or not isinstance(name, str) or not isinstance(kwargs, Mapping):
         raise InputError(
@@ -92,27 +106,15 @@ def build_unet(architecture: Mapping[str, object], inputs: int, outputs: int) ->
             f"architecture: {name} has no keyword {', '.join(unknown)}, expected some of "
             f"{', '.join(sorted(_KEYS[name]))}. Convert the checkpoint again."
         )
-    arguments = {key: _class(value) if key in _CLASS_KEYS else value for key, value in kwargs.items()}
-    builder = PlainConvUNet if name == "PlainConvUNet" else ResidualEncoderUNet
-    try:
-        network = builder(input_channels=inputs, num_classes=outputs, deep_supervision=False, **arguments)
-    except (TypeError, ValueError, AssertionError, IndexError) as error:
-        raise InputError(
-            f"architecture: makes no {name}, {error or 'sizes that do not fit together'}. Convert the checkpoint again."
-        ) from error
-    heads: torch.nn.ModuleList = network.decoder.seg_layers
-    for level in range(len(heads) - 1):  # deep supervision's, unused in inference
-        heads[level] = torch.nn.Identity()
-    module: torch.nn.Module = network
-    return module
+    return name, kwargs
 
 
 def build_mednext(architecture: MedNeXtArchitecture, inputs: int, outputs: int) -> torch.nn.Module:
     """A MedNeXt with fresh weights and its full-resolution head only.
 
     MONAI gives each down block its own stage's expansion ratio; the official network gives
-    it the next stage's. They are put right here, without which B, M and L cannot load
-    official weights.
+    it the next stage's. The down blocks are replaced here, because B, M and L could not
+    load official weights otherwise.
 
     Args:
         architecture: the sizes; four encoder stages, a bottleneck, four decoder stages.
@@ -162,90 +164,6 @@ def build_network(description: MemberDescription) -> torch.nn.Module:
         else:
             network = build_unet(architecture, inputs, outputs)
     return network.eval().requires_grad_(False)
-
-
-def stored_state(network: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """The tensors of a network, each once, under the first of its names.
-
-    nnU-Net's networks list the same tensors again as `all_modules.*` and
-    `decoder.encoder.*`; the first name is the one without either.
-    """
-    seen: set[int] = set()
-    state: dict[str, torch.Tensor] = {}
-    for name, tensor in network.state_dict(keep_vars=True).items():
-        if id(tensor) not in seen:
-            seen.add(id(tensor))
-            state[name] = tensor.detach()
-    return state
-
-
-def check_fit(network: torch.nn.Module, state: Mapping[str, torch.Tensor], source: Path) -> None:
-    """Nothing, when tensors are exactly those of a network.
-
-    Args:
-        network: as the builders make it; only names and shapes count, so it may be on `meta`.
-        state: under the names of `stored_state`.
-        source: the file that they come from, for messages.
-
-    Raises:
-        InputError: a tensor is missing, left over, or of another shape; the first of them are named.
-    """
-    wanted = stored_state(network)
-    wrong = [f"{name} is missing" for name in wanted if name not in state]
-    wrong += [f"{name} is left over" for name in state if name not in wanted]
-    wrong += [
-        f"{name} has shape {tuple(state[name].shape)}, expected {tuple(tensor.shape)}"
-        for name, tensor in wanted.items()
-        if name in state and state[name].shape != tensor.shape
-    ]
-    if wrong:
-        listed = "; ".join(wrong[:5]) + (f"; and {len(wrong) - 5} more" if len(wrong) > 5 else "")
-        raise InputError(f"{source}: does not fit its network: {listed}. Take plans and checkpoint of one training.")
-
-
-def fill(network: torch.nn.Module, state: Mapping[str, torch.Tensor], source: Path) -> None:
-    """Put tensors into a network, cast to the network's own types.
-
-    Args:
-        network: as the builders make it.
-        state: under the names of `stored_state`.
-        source: the file that they come from, for messages.
-
-    Raises:
-        InputError: as `check_fit`.
-    """
-    check_fit(network, state, source)
-    with torch.no_grad():
-        for name, tensor in stored_state(network).items():
-            tensor.copy_(state[name])
-
-
-def save_state(path: Path, state: Mapping[str, torch.Tensor]) -> None:
-    """Write tensors as float32 safetensors; whole or not at all.
-
-    Args:
-        path: written beside itself first, then put in place.
-        state: under the names of `stored_state`; integers (counters of batch norms) stay integers.
-    """
-    tensors = {
-        name: (tensor.float() if tensor.is_floating_point() else tensor).cpu().contiguous()
-        for name, tensor in state.items()
-    }
-    write_bytes(path, save(tensors))  # save_file's would be readable by their owner alone
-
-
-def load_state(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a safetensors file, on the CPU.
-
-    Raises:
-        InputError: the file is not there or not safetensors.
-    """
-    try:
-        return load_file(path, device="cpu")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read, {error}. Check the weights folder.") from error
-    except SafetensorError as error:
-        raise InputError(f"{path}: is not a safetensors file, {error}. Take the file from its source again.") from error
 
 
 def _class(name: object) -> type | None:

@@ -16,7 +16,8 @@ from bratseg.models.member import (
     MemberDescription,
     OutOfDeviceMemory,
 )
-from bratseg.models.networks import build_network, fill, load_state
+from bratseg.models.networks import build_network
+from bratseg.models.stored_tensors import fill, load_state
 from bratseval.errors import InputError
 
 # What libraries below torch call a full device; torch passes these on as plain RuntimeErrors.

@@ -1,6 +1,6 @@
 """Adaptive post-processing: small components removed and scarce labels redefined, by the case's cluster.
 
-A case that belongs to no cluster, or can't be told to, gets the global thresholds and
+A case that belongs to no cluster, or has no features to find one by, gets the global thresholds and
 says why; it never gets those of a cluster that is not its own.
 
 Order and counting (label by label, 26-connectivity, strictly below): arXiv 2412.04111
@@ -44,7 +44,7 @@ class Cleaned:
 
 @dataclass(frozen=True)
 class Postprocessed:
-    """A case's labels (x, y, z) after its thresholds; `reason` tells which and why, and what they changed."""
+    """A case's labels (x, y, z) after its thresholds; `reason` says which and why, and what they changed."""
 
     labels: Labels
     reason: str
@@ -71,8 +71,8 @@ def postprocess_case(
     cleaned = apply_thresholds(
         labels, thresholds, mode=clusters.mode, fill=clusters.fill, voxel_mm3=float(np.prod(spacing_mm))
     )
-    told = f"{reason}; {_changes(cleaned)}"
-    return Postprocessed(cleaned.labels, told, cleaned.removed_voxels, cleaned.redefined_voxels)
+    reason = f"{reason}; {_changes(cleaned)}"
+    return Postprocessed(cleaned.labels, reason, cleaned.removed_voxels, cleaned.redefined_voxels)
 
 
 def apply_thresholds(labels: Labels, thresholds: Thresholds, *, mode: Mode, fill: Fill, voxel_mm3: float) -> Cleaned:

@@ -15,7 +15,7 @@ import numpy as np
 
 from bratseg.models.description import choice_of
 from bratseg.postprocess.thresholds import Fill, Mode, Thresholds, read_thresholds
-from bratseg.radiomics.features import EXTRACTOR, FEATURE_NAMES, PRESETS, Preset
+from bratseg.radiomics.feature_names import EXTRACTOR, FEATURE_NAMES, PRESETS, Preset
 from bratseg.radiomics.projection import (
     Components,
     Numbers,

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from bratseg.postprocess.clusters import Cluster, Clusters
 from bratseg.postprocess.thresholds import Fill, Mode, Thresholds
-from bratseg.radiomics.features import FEATURE_NAMES, Preset
+from bratseg.radiomics.feature_names import FEATURE_NAMES, Preset
 from bratseg.radiomics.projection import Components, Numbers, Scaler, Standard, project, scale
 from bratseval.errors import InputError
 from bratseval.extras import CLUSTERING, require
 
 VARIANCE: Final = 0.99  # kept by the principal components: arXiv 2412.04111
-COUNTS: Final = tuple(range(2, 13))  # tried for k; the paper has 8 and its sibling for children 9, ranges aren't told
+COUNTS: Final = tuple(range(2, 13))  # tried for k; the paper has 8 and its sibling for children 9, it states no range
 OUTLIER_QUANTILE: Final = 0.95
 _STARTS: Final = 50  # of k-means, the best is taken; the winners' single one depends on the draw
 # A column that varies by less than this part of its largest value varies by rounding; it would be blown up.

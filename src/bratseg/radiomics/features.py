@@ -9,69 +9,20 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bratseg.radiomics.feature_names import FEATURE_NAMES, INTENSITY, SHAPE, Preset
 from bratseg.radiomics.shape import shape_features
 from bratseval.challenge import MODALITIES, Modality
 from bratseval.metrics.bounding_box import bounding_box
 from bratseval.metrics.components import Mask, connected_components
 
-# Whose numbers clusters are fitted on, as files name it.
-EXTRACTOR: Final = "pyradiomics 3.0.1"
 # What computes these numbers: itself, which builds on Python 3.11 at most, and pyradiomics-bhklab 3.1.4, the same code
 # packaged so that it builds on later ones: all 386 features are equal to the bit, on phantoms and on real cases.
 _VERSIONS: Final = ("3.0.1", "3.1.4")
-
-# Features by pyradiomics' class, in the order in which 3.0.1 gives them; those it calls deprecated are left out.
-_SHAPE: Final = (
-    "Elongation Flatness LeastAxisLength MajorAxisLength Maximum2DDiameterColumn Maximum2DDiameterRow"
-    " Maximum2DDiameterSlice Maximum3DDiameter MeshVolume MinorAxisLength Sphericity SurfaceArea"
-    " SurfaceVolumeRatio VoxelVolume"
-)
-_INTENSITY: Final[Mapping[str, str]] = {
-    "firstorder": (
-        "10Percentile 90Percentile Energy Entropy InterquartileRange Kurtosis Maximum MeanAbsoluteDeviation Mean"
-        " Median Minimum Range RobustMeanAbsoluteDeviation RootMeanSquared Skewness TotalEnergy Uniformity Variance"
-    ),
-    "glcm": (
-        "Autocorrelation ClusterProminence ClusterShade ClusterTendency Contrast Correlation DifferenceAverage"
-        " DifferenceEntropy DifferenceVariance Id Idm Idmn Idn Imc1 Imc2 InverseVariance JointAverage JointEnergy"
-        " JointEntropy MCC MaximumProbability SumAverage SumEntropy SumSquares"
-    ),
-    "gldm": (
-        "DependenceEntropy DependenceNonUniformity DependenceNonUniformityNormalized DependenceVariance"
-        " GrayLevelNonUniformity GrayLevelVariance HighGrayLevelEmphasis LargeDependenceEmphasis"
-        " LargeDependenceHighGrayLevelEmphasis LargeDependenceLowGrayLevelEmphasis LowGrayLevelEmphasis"
-        " SmallDependenceEmphasis SmallDependenceHighGrayLevelEmphasis SmallDependenceLowGrayLevelEmphasis"
-    ),
-    "glrlm": (
-        "GrayLevelNonUniformity GrayLevelNonUniformityNormalized GrayLevelVariance HighGrayLevelRunEmphasis"
-        " LongRunEmphasis LongRunHighGrayLevelEmphasis LongRunLowGrayLevelEmphasis LowGrayLevelRunEmphasis RunEntropy"
-        " RunLengthNonUniformity RunLengthNonUniformityNormalized RunPercentage RunVariance ShortRunEmphasis"
-        " ShortRunHighGrayLevelEmphasis ShortRunLowGrayLevelEmphasis"
-    ),
-    "glszm": (
-        "GrayLevelNonUniformity GrayLevelNonUniformityNormalized GrayLevelVariance HighGrayLevelZoneEmphasis"
-        " LargeAreaEmphasis LargeAreaHighGrayLevelEmphasis LargeAreaLowGrayLevelEmphasis LowGrayLevelZoneEmphasis"
-        " SizeZoneNonUniformity SizeZoneNonUniformityNormalized SmallAreaEmphasis SmallAreaHighGrayLevelEmphasis"
-        " SmallAreaLowGrayLevelEmphasis ZoneEntropy ZonePercentage ZoneVariance"
-    ),
-    "ngtdm": "Busyness Coarseness Complexity Contrast Strength",
-}
-# The 386 columns: shape once, then each modality's 93. Order and names: the winners' public feature tables.
-FEATURE_NAMES: Final = (
-    *(f"wt_shape_{name}" for name in _SHAPE.split()),
-    *(
-        f"wt_{modality}_{family}_{name}"
-        for modality in MODALITIES
-        for family, names in _INTENSITY.items()
-        for name in names.split()
-    ),
-)
 
 # GLCM grows with the square of the levels: 2 s with 120 of them, 126 s and 700 MB with 1,200 (measured, one modality).
 MAX_GREY_LEVELS: Final = 128
@@ -85,26 +36,6 @@ _REFUSALS: Final = (ValueError, TypeError, ArithmeticError, RuntimeError)
 
 class NoFeatures(Exception):  # noqa: N818 - an outcome with thresholds of its own, not a defect
     """Why a tumour has no features, in words that go into a case's report."""
-
-
-@dataclass(frozen=True)
-class Preset:
-    """How pyradiomics is set; `settings` are its own, everything else is its default."""
-
-    name: str
-    settings: Mapping[str, bool | int]
-
-
-PRESETS: Final[Mapping[str, Preset]] = {
-    preset.name: preset
-    for preset in (
-        # The winners' params.yaml, whole. Normalised to a standard deviation of 1 and cut into bins of 25, a
-        # tumour has one or two grey levels, so its textures tell almost nothing but how many voxels there are.
-        Preset("paper", {"normalize": True, "geometryTolerance": 10}),
-        # Ours: as many grey levels in every modality and case, so textures are told apart and cost the same.
-        Preset("sane", {"normalize": True, "normalizeScale": 100, "binCount": 32}),
-    )
-}
 
 
 def extract_features(
@@ -133,9 +64,7 @@ def extract_features(
             feature is not finite; pyradiomics refuses, or can't be loaded (`load_extractor`).
         ValueError: an image's shape is not that of `labels`.
     """
-    for modality in MODALITIES:
-        if images[modality].shape != labels.shape:
-            raise ValueError(f"{modality} is {images[modality].shape} voxels, its labels are {labels.shape}")
+    _check_shapes(labels, images)
     tumour = _largest_component(labels != 0)
     box = _box(tumour)
     _check_surface(tumour[box])
@@ -149,6 +78,12 @@ def extract_features(
     if odd:
         raise NoFeatures(f"{len(odd)} of {len(values)} features are not finite, {odd[0]} first")
     return dict(zip(FEATURE_NAMES, values, strict=True))
+
+
+def _check_shapes(labels: NDArray[np.integer[Any]], images: Mapping[Modality, NDArray[np.float32]]) -> None:
+    for modality in MODALITIES:
+        if images[modality].shape != labels.shape:
+            raise ValueError(f"{modality} is {images[modality].shape} voxels, its labels are {labels.shape}")
 
 
 def _largest_component(mask: Mask) -> Mask:
@@ -232,7 +167,7 @@ def _values(
     families = pyradiomics.getFeatureClasses()
     mask = _to_sitk(tumour[box].astype(np.uint8), spacing_mm)
     shape = shape_features(tumour[box], spacing_mm)
-    values = [_real(complex(shape[name])) for name in _SHAPE.split()]
+    values = [_real(complex(shape[name])) for name in SHAPE.split()]
     for modality in MODALITIES:
         whole = _to_sitk(images[modality], spacing_mm)
         if preset.settings["normalize"]:
@@ -240,7 +175,7 @@ def _values(
         image = whole[box]
         del whole
         _check_grey_levels(modality, image, tumour[box], preset)
-        for family, names in _INTENSITY.items():
+        for family, names in INTENSITY.items():
             found = families[family](image, mask, **preset.settings).execute()
             values += [_real(complex(found[name])) for name in names.split()]
     return values

@@ -9,16 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from bratseg.radiomics.features import (
-    EXTRACTOR,
-    FEATURE_NAMES,
-    MAX_GREY_LEVELS,
-    MAX_SURFACE_FACES,
-    NoFeatures,
-    Preset,
-    extract_features,
-    load_extractor,
-)
+from bratseg.radiomics.feature_names import EXTRACTOR, FEATURE_NAMES, Preset
+from bratseg.radiomics.features import MAX_GREY_LEVELS, MAX_SURFACE_FACES, NoFeatures, extract_features, load_extractor
 from bratseg.radiomics.projection import Numbers
 from bratseval.challenge import Modality
 from bratseval.errors import InputError
@@ -74,7 +66,7 @@ def measure_cases(
             is made where it is not there; a kept file that is damaged is written anew.
         jobs: processes at most, of 0.5 GB each for volumes of BraTS's size. More than one
             starts fresh interpreters, so a script that calls this guards its own main part.
-        on_case: told each case, in order, as it is done.
+        on_case: called with each case, in order, as it is done.
 
     Raises:
         InputError: pyradiomics can't be loaded (`load_extractor`), or the folder can't be made.
@@ -103,7 +95,7 @@ def rows_of(measured: Sequence[Measured]) -> Numbers:
 
 
 def write_features(path: Path, measured: Sequence[Measured]) -> None:
-    """Write a CSV: case, reason, the 386 features; those of a case without are empty.
+    """Write a CSV: case, reason, the 386 features; a case without features has empty cells.
 
     Raises:
         OSError: the disk refuses.

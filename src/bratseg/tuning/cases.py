@@ -1,4 +1,4 @@
-"""One training case of the tuning: its out-of-fold answers mixed, measured and scored at every threshold."""
+"""One training case of the tuning: its out-of-fold predictions mixed, measured and scored at every threshold."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,9 +9,10 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseg.inference.out_of_fold import Answered, read_answer
+from bratseg.inference.out_of_fold import OutOfFoldPrediction, read_prediction
 from bratseg.postprocess.thresholds import Fill, Mode
-from bratseg.radiomics.features import FEATURE_NAMES, PRESETS, NoFeatures, extract_features
+from bratseg.radiomics.feature_names import FEATURE_NAMES, PRESETS
+from bratseg.radiomics.features import NoFeatures, extract_features
 from bratseg.tuning.grid import Grid
 from bratseg.tuning.search import CaseTable, Objective, score_grid
 from bratseg.tuning.shares import Shares, mix, score_shares
@@ -78,15 +79,15 @@ def shares_of_case(
     """(tried,), what a case scores without any threshold for each share of the members."""
     grid = read_grid(case.images["t1c"])
     reference = _reference(case, grid)
-    answers = _answers(case, output, members, grid)
-    return score_shares(answers, reference, spacing_mm(grid, rules.edition), rules.edition, tried, rules.objective)
+    predictions = _predictions(case, output, members, grid)
+    return score_shares(predictions, reference, spacing_mm(grid, rules.edition), rules.edition, tried, rules.objective)
 
 
 def row_of_case(case: Case, *, output: Path, members: Sequence[str], rules: Rules, shares: Shares) -> Row:
     """A case's features and scores, of the segmentation that the members make with these shares."""
     volume = read_case(case)
     grid = volume.grid
-    labels = mix(_answers(case, output, members, grid), shares)
+    labels = mix(_predictions(case, output, members, grid), shares)
     table = score_grid(
         labels,
         _reference(case, grid),
@@ -104,10 +105,10 @@ def row_of_case(case: Case, *, output: Path, members: Sequence[str], rules: Rule
     return Row(case.id, table, np.array([found[name] for name in FEATURE_NAMES], dtype=np.float64), "")
 
 
-def _answers(case: Case, output: Path, members: Sequence[str], grid: VoxelGrid) -> list[Answered]:
-    """The members' answers on the case's own axes, in which it is scored."""
-    answers = [read_answer(output, member, case.id) for member in members]
-    return [Answered(from_lps(answer.probabilities, grid.affine), answer.outputs) for answer in answers]
+def _predictions(case: Case, output: Path, members: Sequence[str], grid: VoxelGrid) -> list[OutOfFoldPrediction]:
+    """The members' predictions on the case's own axes, in which it is scored."""
+    stored = [read_prediction(output, member, case.id) for member in members]
+    return [OutOfFoldPrediction(from_lps(each.probabilities, grid.affine), each.outputs) for each in stored]
 
 
 def _reference(case: Case, grid: VoxelGrid) -> NDArray[np.uint8]:

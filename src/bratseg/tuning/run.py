@@ -1,4 +1,4 @@
-"""Tuning from cases to files: out-of-fold answers, shares, clusters, thresholds, and what they are worth."""
+"""Tuning from cases to files: out-of-fold predictions, shares, clusters, thresholds, and what they are worth."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from bratseg.inference.config import read_config
 from bratseg.inference.out_of_fold import LoadFold, OutOfFold, fold_of_cases, predict_out_of_fold, read_splits
 from bratseg.postprocess.clusters import Clusters
 from bratseg.postprocess.fit_clusters import ClusterFit, clusters_from, fit_clusters
-from bratseg.radiomics.features import FEATURE_NAMES, PRESETS
+from bratseg.radiomics.feature_names import FEATURE_NAMES, PRESETS
 from bratseg.radiomics.projection import project
 from bratseg.tuning.cases import GRID, Row, Rules, each_case, row_of_case, shares_of_case
 from bratseg.tuning.choice import Choice, choose
@@ -62,7 +62,7 @@ def tune(
     jobs: int,
     on_step: Callable[[str], None] = lambda _: None,
 ) -> Tuned:
-    """Find shares, clusters and thresholds from out-of-fold answers, which are left in `output`.
+    """Find shares, clusters and thresholds from out-of-fold predictions, which are left in `output`.
 
     A case that fails in any step is left out of those after it and named.
 
@@ -88,7 +88,7 @@ def tune(
         on_case=lambda member, case, told: on_step(f"{member}: {case}: {told}"),
     )
     failed = dict(answered.failed)
-    members = tuple(entry.path.name for entry in weights.members)
+    members = tuple(member.path.name for member in weights.members)
     paper = _paper(weights)
     on_step("shares of the members")
     shares = _shares([case for case in cases if case.id not in failed], output, members, rules, paper, jobs, failed)
@@ -128,7 +128,7 @@ def _check_references(cases: Sequence[Case]) -> None:
 
 def _paper(weights: Weights) -> Shares | None:
     paper = read_config().shares
-    networks = [entry.description.network for entry in weights.members]
+    networks = [member.description.network for member in weights.members]
     return tuple(paper[network] for network in networks) if sorted(networks) == sorted(paper) else None
 
 

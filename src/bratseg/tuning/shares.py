@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseg.inference.ensemble import common_outputs, paint, to_common
-from bratseg.inference.out_of_fold import Answered
+from bratseg.inference.out_of_fold import OutOfFoldPrediction
 from bratseg.tuning.choice import EPS
 from bratseg.tuning.search import Objective
 from bratseval.challenge import Edition
@@ -42,18 +42,18 @@ def share_grid(members: int) -> tuple[Shares, ...]:
     return (*grid, *(() if any(np.allclose(equal, shares) for shares in grid) else (equal,)))
 
 
-def mix(answers: Sequence[Answered], shares: Shares) -> NDArray[np.uint8]:
+def mix(predictions: Sequence[OutOfFoldPrediction], shares: Shares) -> NDArray[np.uint8]:
     """The labels (x, y, z) of the weighted mean, in the order of sums of `pipeline.segment`.
 
     Raises:
-        ValueError: the members have no common answer.
+        ValueError: the members have no outputs in common.
     """
-    common = common_outputs([answer.outputs for answer in answers])
+    common = common_outputs([prediction.outputs for prediction in predictions])
     total = sum(shares)
     mean: NDArray[np.float32] | None = None
-    for answer, share in zip(answers, shares, strict=True):
-        probabilities = answer.probabilities.astype(np.float32)
-        part = to_common(probabilities, answer.outputs, common) * np.float32(share / total)
+    for prediction, share in zip(predictions, shares, strict=True):
+        probabilities = prediction.probabilities.astype(np.float32)
+        part = to_common(probabilities, prediction.outputs, common) * np.float32(share / total)
         mean = part if mean is None else mean + part
     if mean is None:
         raise ValueError("an ensemble needs at least one member")
@@ -61,7 +61,7 @@ def mix(answers: Sequence[Answered], shares: Shares) -> NDArray[np.uint8]:
 
 
 def score_shares(
-    answers: Sequence[Answered],
+    predictions: Sequence[OutOfFoldPrediction],
     reference: NDArray[np.generic],
     spacing_mm: Spacing,
     edition: Edition,
@@ -73,7 +73,7 @@ def score_shares(
     known: dict[bytes, float] = {}
     scores = []
     for shares in tried:
-        labels = mix(answers, shares)
+        labels = mix(predictions, shares)
         painted = labels.tobytes()
         if painted not in known:
             regions = score_case(labels, reference, spacing_mm, edition).regions

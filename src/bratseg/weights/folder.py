@@ -43,7 +43,7 @@ class Manifest:
 
 
 @dataclass(frozen=True)
-class Entry:
+class WeightsMember:
     """A verified member: its folder, its part of the mean, its parsed member.json."""
 
     path: Path
@@ -56,7 +56,7 @@ class Weights:
     """A verified weights folder; `digest` is its manifest's sha256, which proves all the rest."""
 
     name: str
-    members: tuple[Entry, ...]
+    members: tuple[WeightsMember, ...]
     clusters: Path | None
     digest: str
 
@@ -90,7 +90,7 @@ def read_weights(folder: Path) -> Weights:
     entries, problems = [], []
     for name, share in manifest.shares:
         try:
-            entries.append(Entry(folder / name, share, read_description(folder / name / DESCRIPTION)))
+            entries.append(WeightsMember(folder / name, share, read_description(folder / name / DESCRIPTION)))
         except InputError as error:
             problems.append(str(error))
             continue

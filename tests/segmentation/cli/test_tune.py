@@ -12,7 +12,7 @@ import pytest
 from bratseg.cli import main
 from bratseg.inference.config import read_config
 from bratseg.inference.load import load_ensemble
-from bratseg.inference.out_of_fold import FOLDER, read_answer
+from bratseg.inference.out_of_fold import FOLDER, read_prediction
 from bratseg.postprocess.clusters import read_clusters
 from bratseg.tuning.shares import mix
 from bratseg.weights.folder import add_member
@@ -61,15 +61,15 @@ def test_every_case_is_answered_by_the_fold_that_did_not_see_it(campaign: Path) 
 
 
 def test_answers_are_those_of_inference_with_that_fold_alone(campaign: Path, tmp_path: Path) -> None:
-    from bratseg.inference.pipeline import answer
+    from bratseg.inference.pipeline import predict_member
     from bratseg.models.torch_engine import load_member
     from bratseval.files.case_images import read_case
     from bratseval.files.cases import find_cases
 
     case = find_cases(campaign / "cases").cases[1]
     member = load_member(campaign / "weights" / "one", device="cpu", mirroring=False, folds=["fold_1.safetensors"])
-    expected = answer(read_case(case), member, 0.5, {}, []).astype(np.float16)
-    stored = read_answer(campaign / "out", "one", case.id)
+    expected = predict_member(read_case(case), member, 0.5, {}, []).astype(np.float16)
+    stored = read_prediction(campaign / "out", "one", case.id)
     assert np.array_equal(stored.probabilities, expected)
     assert stored.outputs == member.description.outputs
     assert mix([stored], (1.0,)).any()  # it sees a tumour, so the rest of this file is about something

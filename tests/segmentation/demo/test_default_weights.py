@@ -178,6 +178,6 @@ def _interrupted_at(iteration: int) -> Callable[[Any, Settings], float]:
 def test_why_there_is_no_postprocessing_is_told() -> None:
     with load_ensemble(None, replace(read_config(), postprocess=False), "cpu") as (ensemble, _):
         assert ensemble.clusters is None
-        assert ensemble.without == "the parameters switch it off"
+        assert ensemble.no_clusters_reason == "the parameters switch it off"
     with load_ensemble(None, read_config(), "cpu") as (ensemble, _):
         assert ensemble.clusters is not None

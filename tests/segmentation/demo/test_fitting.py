@@ -12,7 +12,7 @@ from bratseg.inference.pipeline import Ensemble
 from bratseg.phantoms import make_phantom
 from bratseg.postprocess.clusters import assign, read_clusters
 from bratseg.postprocess.thresholds import Removal, Thresholds
-from bratseg.radiomics.features import FEATURE_NAMES
+from bratseg.radiomics.feature_names import FEATURE_NAMES
 from bratseg.weights.folder import add_member, read_manifest
 from bratseval.challenge import EDITIONS
 from factories.members import Bright

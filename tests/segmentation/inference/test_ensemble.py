@@ -32,7 +32,7 @@ def test_members_that_agree_keep_their_outputs_and_others_meet_in_regions() -> N
 def test_members_without_a_common_answer_are_refused() -> None:
     with pytest.raises(ValueError, match="at least one member"):
         common_outputs([])
-    with pytest.raises(ValueError, match="can't tell the region"):
+    with pytest.raises(ValueError, match="can't give the region"):
         common_outputs([REGIONS, Outputs("regions", ((1, 2, 3), (2,), (3,)), (1, 2, 3))])
     with pytest.raises(ValueError, match="no common mean"):
         common_outputs([LABELS, Outputs("labels", ((0,), (1, 3), (2,)))])

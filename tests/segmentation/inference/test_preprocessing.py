@@ -10,7 +10,9 @@ from nnunetv2.preprocessing.resampling.default_resampling import resample_data_o
 from nnunetv2.preprocessing.resampling.resample_torch import resample_torch_fornnunet
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
-from bratseg.inference.preprocessing import nonzero_region, normalize, preprocess, resample, restore, to_probabilities
+from bratseg.inference.normalization import normalize
+from bratseg.inference.preprocessing import nonzero_region, preprocess, restore, to_probabilities
+from bratseg.inference.resampling import resample
 from bratseg.models.member import (
     Intensities,
     MemberDescription,

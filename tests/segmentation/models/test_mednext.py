@@ -13,7 +13,8 @@ from safetensors.torch import save_file
 from bratseg.inference.preprocessing import preprocess, restore, to_probabilities
 from bratseg.inference.sliding_window import sliding_window
 from bratseg.models.member import MedNeXtArchitecture, MemberDescription
-from bratseg.models.networks import build_mednext, check_fit, stored_state
+from bratseg.models.networks import build_mednext
+from bratseg.models.stored_tensors import check_fit, stored_state
 from bratseg.models.torch_engine import load_member
 from bratseg.weights.convert.checkpoint import find_weights
 from bratseg.weights.convert.convert import convert_checkpoint, convert_model_folder
@@ -55,7 +56,7 @@ def convert(folder: Path, sources: list[Path], **changes: object) -> MemberDescr
         share=0.5278,
         licence="none",
         source_note="made",
-        geometry=geometry(folder, **changes),
+        sidecar=geometry(folder, **changes),
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bratseg.postprocess.clusters import Assignment, Cluster, assign, read_clusters, write_clusters
-from bratseg.radiomics.features import FEATURE_NAMES
+from bratseg.radiomics.feature_names import FEATURE_NAMES
 from bratseg.radiomics.projection import Components, Scaler, Standard
 from bratseval.errors import InputError
 from factories.clusters import NOTHING, random_clusters, thresholds, volume_clusters

@@ -10,7 +10,7 @@ import pytest
 
 from bratseg.postprocess.clusters import assign, read_clusters, write_clusters
 from bratseg.postprocess.fit_clusters import ClusterFit, clusters_from, fit_clusters, nearest
-from bratseg.radiomics.features import FEATURE_NAMES, PRESETS, Preset
+from bratseg.radiomics.feature_names import FEATURE_NAMES, PRESETS, Preset
 from bratseg.radiomics.projection import Numbers, Standard, project
 from bratseval.errors import InputError
 from factories.clusters import NOTHING, thresholds

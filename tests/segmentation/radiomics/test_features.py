@@ -13,15 +13,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from bratseg.radiomics.features import (
-    FEATURE_NAMES,
-    MAX_GREY_LEVELS,
-    MAX_SURFACE_FACES,
-    PRESETS,
-    NoFeatures,
-    Preset,
-    extract_features,
-)
+from bratseg.radiomics.feature_names import FEATURE_NAMES, PRESETS, Preset
+from bratseg.radiomics.features import MAX_GREY_LEVELS, MAX_SURFACE_FACES, NoFeatures, extract_features
 from bratseg.radiomics.measure import Segmented, measure_cases
 from bratseval.challenge import MODALITIES, Modality
 from bratseval.files.cases import find_cases

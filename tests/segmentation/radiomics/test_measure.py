@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import bratseg.radiomics.measure
-from bratseg.radiomics.features import FEATURE_NAMES, PRESETS, extract_features
+from bratseg.radiomics.feature_names import FEATURE_NAMES, PRESETS
+from bratseg.radiomics.features import extract_features
 from bratseg.radiomics.measure import Measured, Segmented, measure_cases, rows_of, write_features
 from bratseval.challenge import MODALITIES
 from bratseval.errors import InputError

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from bratseg.models.member import MedNeXtArchitecture
-from bratseg.models.networks import build_mednext, fill
+from bratseg.models.networks import build_mednext
+from bratseg.models.stored_tensors import fill
 from bratseg.training.campaign import read_campaign, template
 from bratseg.training.mednext_trainer import HEADS, MedNeXtNetwork, MedNeXtTrainer
 from bratseg.training.planning import campaign_plans

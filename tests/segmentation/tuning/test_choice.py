@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from bratseg.inference.ensemble import paint
-from bratseg.inference.out_of_fold import Answered, Split, fold_of_cases, read_splits
+from bratseg.inference.out_of_fold import OutOfFoldPrediction, Split, fold_of_cases, read_splits
 from bratseg.models.member import Outputs
 from bratseg.tuning.choice import best_point, choose, interval_of
 from bratseg.tuning.grid import NOTHING, Grid
@@ -136,7 +136,7 @@ def test_shares_are_scored_on_what_the_mean_paints() -> None:
     reference = labels_of((16, 16, 16), (4, 12, 4, 12, 4, 12, 3))
     seen = np.where(reference == 3, np.float16(0.8), np.float16(0))
     unsure = np.where(reference == 3, np.float16(0.4), np.float16(0))
-    answers = [Answered(np.stack([each] * 3), REGIONS) for each in (seen, unsure)]
+    answers = [OutOfFoldPrediction(np.stack([each] * 3), REGIONS) for each in (seen, unsure)]
     tried = ((0.2, 0.8), (0.3, 0.7))
     scores = score_shares(answers, reference, (1.0, 1.0, 1.0), EDITIONS["ssa-2024"], tried, "dice")
     assert scores.tolist() == [0.0, 1.0]
@@ -146,13 +146,13 @@ def test_members_that_answer_in_labels_are_mixed_with_those_that_answer_in_regio
     labels = np.zeros((4, 2, 2, 2), np.float16)
     labels[3] = 1.0  # ET everywhere: a part of all three regions
     regions = np.full((3, 2, 2, 2), 0.25, np.float16)
-    answers = [Answered(labels, LABELS), Answered(regions, REGIONS)]
+    answers = [OutOfFoldPrediction(labels, LABELS), OutOfFoldPrediction(regions, REGIONS)]
     # means 0.625 and 0.475
     assert np.all(mix(answers, (0.5, 0.5)) == 3)
     assert np.all(mix(answers, (0.3, 0.7)) == 0)
     assert np.array_equal(mix(answers[1:], (1.0,)), paint(regions.astype(np.float32), REGIONS))
     with pytest.raises(ValueError, match="no common mean"):
-        mix([answers[0], Answered(labels[:2], Outputs("labels", ((0,), (1,))))], (0.5, 0.5))
+        mix([answers[0], OutOfFoldPrediction(labels[:2], Outputs("labels", ((0,), (1,))))], (0.5, 0.5))
 
 
 SPLITS = (Split(("b", "c"), ("a",)), Split(("a", "c"), ("b",)))
@@ -170,7 +170,7 @@ def test_all_cases_that_leak_or_belong_nowhere_are_named() -> None:
     assert [line.split(". ")[0] for line in told] == [
         "splits: a is in val of fold 0, 2, expected exactly one",
         "splits: c is in val of fold none, expected exactly one",
-        "splits: d is in train and in val of fold 2, a leak: that fold saw its answer",
+        "splits: d is in train and in val of fold 2, a leak: that fold was trained on it",
     ]
 
 

@@ -54,9 +54,9 @@ def test_a_model_folder_becomes_a_verified_member(tmp_path: Path) -> None:
     write_folder(tmp_path / "model", plans("residual", spacing=(2.0, 1.0, 1.0)), dataset(), folds=2)
     written = convert(tmp_path)
     weights = read_weights(tmp_path / "weights")
-    (entry,) = weights.members
-    assert (entry.path.name, entry.share) == ("nnunet", 0.4722)
-    assert entry.description == written == read_description(entry.path / "member.json")
+    (member,) = weights.members
+    assert (member.path.name, member.share) == ("nnunet", 0.4722)
+    assert member.description == written == read_description(member.path / "member.json")
     assert written.inputs == ("t1n", "t1c", "t2w", "t2f")
     assert written.outputs.labels == ((1, 2, 3), (1, 3), (3,))
     assert written.outputs.paint == (2, 1, 3)
@@ -175,8 +175,8 @@ def test_a_second_member_joins_the_first_and_one_of_the_same_name_replaces_it(tm
     convert(tmp_path)
     convert(tmp_path, name="other", share=0.5)
     convert(tmp_path, share=0.25, folds=["1"])
-    members = {entry.path.name: entry for entry in read_weights(tmp_path / "weights").members}
-    assert {name: entry.share for name, entry in members.items()} == {"other": 0.5, "nnunet": 0.25}
+    members = {member.path.name: member for member in read_weights(tmp_path / "weights").members}
+    assert {name: member.share for name, member in members.items()} == {"other": 0.5, "nnunet": 0.25}
     assert members["nnunet"].description.folds == ("fold_1.safetensors",)
 
 

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from bratseg.models.description import read_description, write_description
-from bratseg.models.networks import build_network, load_state, save_state, stored_state
+from bratseg.models.networks import build_network
+from bratseg.models.stored_tensors import load_state, save_state, stored_state
 from bratseg.weights.folder import (
     MANIFEST,
     Manifest,
@@ -53,9 +54,9 @@ def change(folder: Path, old: str, new: str) -> None:
 
 def test_a_sound_folder_is_read(folder: Path) -> None:
     weights = read_weights(folder)
-    (entry,) = weights.members
-    assert (weights.name, entry.path, entry.share) == ("weights", folder / "nnunet", 0.4722)
-    assert entry.description.outputs.paint == (2, 1, 3)
+    (member,) = weights.members
+    assert (weights.name, member.path, member.share) == ("weights", folder / "nnunet", 0.4722)
+    assert member.description.outputs.paint == (2, 1, 3)
     assert weights.clusters is None
     assert weights.digest == hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
 

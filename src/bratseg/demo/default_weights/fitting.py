@@ -18,7 +18,8 @@ from bratseg.phantoms.phantom import Phantom, make_phantom
 from bratseg.postprocess.clusters import Clusters, write_clusters
 from bratseg.postprocess.fit_clusters import clusters_from, fit_clusters
 from bratseg.postprocess.thresholds import Fill, Mode, Thresholds
-from bratseg.radiomics.features import FEATURE_NAMES, PRESETS, NoFeatures, extract_features
+from bratseg.radiomics.feature_names import FEATURE_NAMES, PRESETS
+from bratseg.radiomics.features import NoFeatures, extract_features
 from bratseg.tuning.choice import EPS, best_point
 from bratseg.tuning.grid import NOTHING, Grid
 from bratseg.tuning.search import score_grid

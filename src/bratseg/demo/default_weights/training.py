@@ -25,7 +25,8 @@ from bratseg.models.member import (
     Preprocessing,
     Resampling,
 )
-from bratseg.models.networks import build_mednext, build_unet, fill, stored_state
+from bratseg.models.networks import build_mednext, build_unet
+from bratseg.models.stored_tensors import fill, stored_state
 from bratseg.weights.folder import DESCRIPTION, MANIFEST, add_member, read_manifest, write_manifest
 from bratseval.challenge import MODALITIES
 from bratseval.files.atomic import replacing, write_bytes

@@ -11,30 +11,30 @@ import torch
 from bratseg.weights.convert.mednext_keys import is_mednext, monai_names, without_wrappers
 from bratseval.errors import InputError
 
-State = dict[str, torch.Tensor]
+StateDict = dict[str, torch.Tensor]
 # nnU-Net lists its tensors up to three times; deep supervision's heads are not used in inference.
 _UNET_EXTRA: Final = re.compile(r"\.all_modules\.\d+\.|^decoder\.encoder\.|^decoder\.seg_layers\.\d+\.")
 _UNET_HEAD: Final = re.compile(r"^decoder\.seg_layers\.(\d+)\.")
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class CheckpointWeights:
     """The weights in a checkpoint.
 
     Attributes:
         kind: where they come from, in words.
         v1: whether nnU-Net v1 wrote them.
         mednext: whether their names are a MedNeXt's; a U-Net's otherwise.
-        state: under the names of `networks.stored_state`.
+        state: under the names of `stored_tensors.stored_state`.
     """
 
     kind: str
     v1: bool
     mednext: bool
-    state: State
+    state: StateDict
 
 
-def find_weights(checkpoint: Mapping[str, Any], path: Path) -> Found:
+def find_weights(checkpoint: Mapping[str, Any], path: Path) -> CheckpointWeights:
     """The weights in a checkpoint's table.
 
     Raises:
@@ -57,10 +57,10 @@ def find_weights(checkpoint: Mapping[str, Any], path: Path) -> Found:
             raise InputError(f"{path}: {name} has values that are not finite. Take an earlier checkpoint.")
     mednext = is_mednext(found)
     state = monai_names(found) if mednext else _unet_names(found)
-    return Found(kind, v1, mednext, state)
+    return CheckpointWeights(kind, v1, mednext, state)
 
 
-def _unet_names(found: Mapping[str, torch.Tensor]) -> State:
+def _unet_names(found: Mapping[str, torch.Tensor]) -> StateDict:
     """A U-Net's tensors, each once, with the full-resolution head only."""
     state = {without_wrappers(str(name)): tensor for name, tensor in found.items()}
     heads = [int(match[1]) for match in map(_UNET_HEAD.match, state) if match]

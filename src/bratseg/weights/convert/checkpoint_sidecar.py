@@ -1,4 +1,4 @@
-"""What no tensor of a bare checkpoint tells: a JSON file beside it, with the keys of member.json."""
+"""What no tensor of a bare checkpoint says: a JSON file beside it, with the keys of member.json."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ _V1_RECIPE: Final = Preprocessing(
 
 
 @dataclass(frozen=True)
-class Geometry:
+class CheckpointSidecar:
     """Inputs, outputs and how they are fed; the fields are those of `MemberDescription`."""
 
     inputs: tuple[Modality, ...]
@@ -32,8 +32,8 @@ class Geometry:
     fold_mean: FoldMean
 
 
-def read_geometry(path: Path, usual_mean: FoldMean) -> Geometry:
-    """The geometry in a JSON file.
+def read_sidecar(path: Path, usual_mean: FoldMean) -> CheckpointSidecar:
+    """What stands in a JSON file.
 
     `inputs`, `outputs` and `patch_size` are wanted. `preprocessing` is nnU-Net v1's for
     BraTS if it is not given (1 mm, z-scores inside the brain), `mirror_axes` all three,
@@ -46,7 +46,7 @@ def read_geometry(path: Path, usual_mean: FoldMean) -> Geometry:
     inputs = read_inputs(fields)
     scheme = Normalization("ZScoreNormalization", use_mask=True)
     recipe = replace(_V1_RECIPE, normalization=(scheme,) * len(inputs))
-    geometry = Geometry(
+    sidecar = CheckpointSidecar(
         inputs=inputs,
         outputs=read_outputs(fields.table("outputs")),
         patch_size=fields.integers("patch_size", 3, 16),
@@ -55,4 +55,4 @@ def read_geometry(path: Path, usual_mean: FoldMean) -> Geometry:
         fold_mean=choice_of(fields, "fold_mean", get_args(FoldMean)) if fields.has("fold_mean") else usual_mean,
     )
     fields.done()
-    return geometry
+    return sidecar

@@ -21,9 +21,10 @@ from torch.torch_version import TorchVersion
 
 from bratseg.models.description import read_description, write_description
 from bratseg.models.member import MemberDescription
-from bratseg.models.networks import build_network, check_fit, load_state, save_state
-from bratseg.weights.convert.checkpoint import Found, find_weights
-from bratseg.weights.convert.checkpoint_sidecar import read_geometry
+from bratseg.models.networks import build_network
+from bratseg.models.stored_tensors import check_fit, load_state, save_state
+from bratseg.weights.convert.checkpoint import CheckpointWeights, find_weights
+from bratseg.weights.convert.checkpoint_sidecar import read_sidecar
 from bratseg.weights.convert.label_meanings import LabelMap, meaning_of, modalities_of
 from bratseg.weights.convert.mednext_keys import topology_of
 from bratseg.weights.convert.nnunet_plans import architecture_of, recipe_of, resolve_configuration
@@ -90,7 +91,7 @@ def convert_model_folder(
         provenance={"source": source_note, **description.provenance},
     )
 
-    def folds_of() -> Iterable[Found]:
+    def folds_of() -> Iterable[CheckpointWeights]:
         yield weights
         for path in paths[1:]:
             loaded = load_checkpoint(path)
@@ -109,7 +110,7 @@ def convert_checkpoint(
     share: float,
     licence: str,
     source_note: str,
-    geometry: Path,
+    sidecar: Path,
 ) -> MemberDescription:
     """Add MedNeXt checkpoints to a weights folder as one member; sizes come from the tensors.
 
@@ -121,7 +122,7 @@ def convert_checkpoint(
         share: its part of the mean.
         licence: of the weights.
         source_note: where they came from, for the manifest.
-        geometry: JSON that says what no tensor tells, see `read_geometry`; the usual
+        geometry: JSON that says what no tensor tells, see `read_sidecar`; the usual
             `fold_mean` is probabilities for v1, which averages them, and logits otherwise.
 
     Returns:
@@ -136,21 +137,21 @@ def convert_checkpoint(
             f"{sources[0]}: holds no MedNeXt, expected its tensors' names. For a U-Net give its model folder."
         )
     architecture, inputs, outputs = topology_of(weights.state, sources[0])
-    told = read_geometry(geometry, "probabilities" if weights.v1 else "logits")
-    if (len(told.inputs), len(told.outputs.labels)) != (inputs, outputs):
+    beside = read_sidecar(sidecar, "probabilities" if weights.v1 else "logits")
+    if (len(beside.inputs), len(beside.outputs.labels)) != (inputs, outputs):
         raise InputError(
-            f"{geometry}: is for {len(told.inputs)} inputs and {len(told.outputs.labels)} outputs, expected the "
+            f"{sidecar}: is for {len(beside.inputs)} inputs and {len(beside.outputs.labels)} outputs, expected the "
             f"checkpoint's {inputs} and {outputs}. Correct the file."
         )
     description = MemberDescription(
         network="mednext",
         architecture=architecture,
-        inputs=told.inputs,
-        outputs=told.outputs,
-        patch_size=told.patch_size,
-        preprocessing=told.preprocessing,
-        mirror_axes=told.mirror_axes,
-        fold_mean=told.fold_mean,
+        inputs=beside.inputs,
+        outputs=beside.outputs,
+        patch_size=beside.patch_size,
+        preprocessing=beside.preprocessing,
+        mirror_axes=beside.mirror_axes,
+        fold_mean=beside.fold_mean,
         folds=tuple(f"fold_{number}.safetensors" for number in range(len(sources))),
         provenance={"source": source_note, "kind": weights.kind},
     )
@@ -187,14 +188,14 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     return found
 
 
-def _open(path: Path) -> Found:
+def _open(path: Path) -> CheckpointWeights:
     return find_weights(load_state(path) if path.suffix == ".safetensors" else load_checkpoint(path), path)
 
 
 def _describe_folder(
     source: Path,
     first: Mapping[str, Any],
-    weights: Found,
+    weights: CheckpointWeights,
     configuration_name: str,
     label_map: LabelMap | None,
     channels: Sequence[Modality] | None,
@@ -241,7 +242,7 @@ def _write_member(
     share: float,
     description: MemberDescription,
     sources: Sequence[Path],
-    folds: Iterable[Found],
+    folds: Iterable[CheckpointWeights],
     licence: str,
 ) -> MemberDescription:
     """Convert fold by fold into a folder that is put in place whole, then list it."""

@@ -65,7 +65,7 @@ def meaning_of(
 ) -> Meaning:
     """What the outputs of an nnU-Net v2 model mean, from the labels of its dataset.json.
 
-    Three nested regions tell by themselves which label is which: the largest without the
+    Three nested regions show by themselves which label is which: the largest without the
     next is oedema, that without the smallest is necrosis. Other labels go by their names,
     and as they are when no name says anything and they are BraTS's 0 to 3.
 
@@ -114,7 +114,7 @@ def _map_of_regions(regions: Sequence[tuple[int, ...]], source: Path) -> tuple[L
     if [len(region) for region in nested] == [3, 2, 1] and all(a > b for a, b in pairwise(nested)):
         whole, core, enhancing = nested
         (oedema,), (necrosis,), (active,) = whole - core, core - enhancing, enhancing
-        return {oedema: ED, necrosis: NCR, active: ET}, "three nested regions tell their labels"
+        return {oedema: ED, necrosis: NCR, active: ET}, "three nested regions show their labels"
     used = set().union(*nested)
     if used <= set(LABEL_NAMES):
         return {label: label for label in sorted(used)}, "taken as BraTS's labels: the regions are not nested"
@@ -134,7 +134,7 @@ def _map_of_names(regions: Mapping[str, tuple[int, ...]], source: Path) -> tuple
 def _unclear(labels: Sequence[int], source: Path) -> InputError:
     meanings = ", ".join(f"{name} {label}" for label, name in LABEL_NAMES.items())
     return InputError(
-        f"{source}: what its labels {', '.join(map(str, labels))} mean cannot be told from their names, expected "
+        f"{source}: what its labels {', '.join(map(str, labels))} mean cannot be seen from their names, expected "
         f"{meanings}. Give --label-map, such as 1=2,2=1,3=3."
     )
 

@@ -1,4 +1,4 @@
-"""MedNeXt checkpoints in the wild: the names of their tensors, and the sizes the tensors tell.
+"""MedNeXt checkpoints in the wild: the names of their tensors, and the sizes that their shapes give.
 
 Dialects: the official v1 package (`enc_block_0.0.conv1.weight`, heads out_0 to out_4, a
 `dummy_tensor`); the same split into `encoder.` and `decoder.`; MONAI's. Official names:

@@ -2,7 +2,7 @@
 
     python docs/tour.py [FOLDER]        needs chromium and Playwright; takes some minutes; writes docs/images/
 
-The runs are honest ones: the bundled ensemble, the same without its post-processing, and its U-Net alone.
+The runs are the bundled ensemble, the same without its post-processing, and its U-Net alone.
 """
 
 import shutil
@@ -38,9 +38,9 @@ def main(folder: Path) -> None:
         "phantoms/unet-alone": ["--weights", str(unet_alone(folder / "unet"))],
     }
     for run, options in runs.items():
-        answers, scores = folder / run / "predictions", folder / run / "scores"
-        program("bratseg", "infer", "-i", str(cases), "-o", str(answers), *options)
-        program("bratseval", "score", str(answers), str(cases), "--edition", EDITION, "-o", str(scores))
+        predictions, scores = folder / run / "predictions", folder / run / "scores"
+        program("bratseg", "infer", "-i", str(cases), "-o", str(predictions), *options)
+        program("bratseval", "score", str(predictions), str(cases), "--edition", EDITION, "-o", str(scores))
         program(
             "bratseval", "leaderboard", "add", str(scores / "scores.json"), "--name", run, "--leaderboard", str(board)
         )

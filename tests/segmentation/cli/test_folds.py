@@ -155,4 +155,4 @@ def test_a_flat_image_is_a_case_that_can_not_be_read(
     image = read_image(path)
     write_image(path, np.zeros_like(image.voxels), image.grid)
     assert main(["folds", str(cohort), "-o", str(tmp_path / "folds"), "--jobs", "1"]) == 3
-    assert "The modality is blank" in capsys.readouterr().err
+    assert "every voxel is 0" in capsys.readouterr().err

@@ -73,13 +73,12 @@ def make_case(folder: Path) -> Path:
 
 def make_model(folder: Path, folds: int) -> None:
     sys.path.insert(0, str(TESTS))
-    from bratseg.weights.convert.convert import convert_model_folder
+    from bratseg.weights.convert.model_folder import ModelFolder, convert_model_folder
+    from bratseg.weights.convert.new_member import NewMember
     from factories.foreign_models import dataset, plans, write_folder
 
     write_folder(folder / "model", plans(patch=PATCH), dataset(), folds=folds)
-    convert_model_folder(
-        folder / "model", folder / "weights", name="nnunet", share=1.0, licence="none", source_note="random"
-    )
+    convert_model_folder(ModelFolder(folder / "model"), folder / "weights", NewMember("nnunet", 1.0, "none", "random"))
 
 
 def measure(line: list[str]) -> tuple[float, int]:

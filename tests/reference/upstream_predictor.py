@@ -18,7 +18,8 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from bratseg.inference.preprocessing import preprocess, restore, to_probabilities
 from bratseg.inference.sliding_window import sliding_window
 from bratseg.models.torch_engine import load_member
-from bratseg.weights.convert.convert import convert_model_folder
+from bratseg.weights.convert.model_folder import ModelFolder, convert_model_folder
+from bratseg.weights.convert.new_member import NewMember
 from bratseg.weights.folder import read_weights
 
 
@@ -77,7 +78,7 @@ def upstream(
 
 def ours(source: Path, target: Path, images: np.ndarray, spacing: tuple[float, ...], *, mirroring: bool) -> Any:
     """Our probabilities of the same model folder, and the member's description."""
-    convert_model_folder(source, target, name="nnunet", share=1.0, licence="none", source_note="made")
+    convert_model_folder(ModelFolder(source), target, NewMember("nnunet", 1.0, "none", "made"))
     (entry,) = read_weights(target).members
     member = load_member(entry.path, device="cpu", mirroring=mirroring)
     prepared = preprocess(images, spacing, entry.description.preprocessing)

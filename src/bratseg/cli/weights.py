@@ -78,41 +78,36 @@ def _show(arguments: argparse.Namespace) -> int:
 def _convert(arguments: argparse.Namespace) -> int:
     require(INFER)
     from bratseg.inference.config import read_config
-    from bratseg.weights.convert.convert import convert_checkpoint, convert_model_folder
+    from bratseg.weights.convert.mednext_checkpoints import convert_checkpoints
+    from bratseg.weights.convert.model_folder import ModelFolder, convert_model_folder
+    from bratseg.weights.convert.new_member import NewMember
 
     sources: list[Path] = arguments.source
-    note = arguments.source_note or sources[0].name
-    shares = read_config().shares
+    share = read_config().shares["nnunet" if sources[0].is_dir() else "mednext"]
+    member = NewMember(
+        name=arguments.name,
+        share=share if arguments.share is None else arguments.share,
+        licence=arguments.licence,
+        source_note=arguments.source_note or sources[0].name,
+    )
     if sources[0].is_dir():
+        folds = arguments.folds.split(",") if arguments.folds else None
         description = convert_model_folder(
-            sources[0],
+            ModelFolder(sources[0], folds, arguments.checkpoint),
             arguments.output,
-            name=arguments.name,
-            share=shares["nnunet"] if arguments.share is None else arguments.share,
-            licence=arguments.licence,
-            source_note=note,
+            member,
             label_map=_label_map(arguments.label_map),
             channels=_channels(arguments.channels),
-            folds=arguments.folds.split(",") if arguments.folds else None,
-            checkpoint=arguments.checkpoint,
         )
+    elif arguments.geometry is None:
+        raise UsageError("--geometry: is missing, expected a JSON file for bare checkpoints. See docs/weights.md.")
     else:
-        if arguments.geometry is None:
-            raise UsageError("--geometry: is missing, expected a JSON file for bare checkpoints. See docs/weights.md.")
-        description = convert_checkpoint(
-            sources,
-            arguments.output,
-            name=arguments.name,
-            share=shares["mednext"] if arguments.share is None else arguments.share,
-            licence=arguments.licence,
-            source_note=note,
-            sidecar=arguments.geometry,
-        )
-    told = description.provenance.get("label_map_reason", "as the geometry file says")
+        description = convert_checkpoints(sources, arguments.output, member, sidecar=arguments.geometry)
+    meanings = description.provenance.get("label_map_reason", "as the geometry file says")
     print(
         f"{arguments.output / arguments.name}: {description.network}, {len(description.folds)} folds", file=sys.stderr
     )
-    print(f"inputs {' '.join(description.inputs)}; labels: {told}", file=sys.stderr)
+    print(f"inputs {' '.join(description.inputs)}; labels: {meanings}", file=sys.stderr)
     return OK
 
 

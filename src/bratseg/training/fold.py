@@ -16,7 +16,7 @@ from bratseg.training.layout import BEST, CONFIGURATIONS, FINAL, LATEST, PLANS, 
 from bratseg.training.mednext_trainer import MedNeXtTrainer
 from bratseg.training.nnunet_trainer import CampaignTrainer
 from bratseg.training.stages import Stage, stages_of, teacher_fold
-from bratseg.weights.convert.convert import load_checkpoint
+from bratseg.weights.convert.restricted_reader import load_checkpoint
 
 
 def train_fold(source: Path, folder: Path, stage: str) -> None:

@@ -12,7 +12,7 @@ from torch._dynamo import OptimizedModule
 from bratseg.training.campaign import Schedule
 from bratseg.training.layout import HISTORY
 from bratseg.training.records import write_json
-from bratseg.weights.convert.convert import load_checkpoint
+from bratseg.weights.convert.restricted_reader import load_checkpoint
 
 _LOGGED = {
     "train_loss": "train_losses",

@@ -13,7 +13,8 @@ from bratseg.models.member import Network
 from bratseg.training.campaign import Campaign, Domain, read_campaign
 from bratseg.training.layout import FINAL, HISTORY, Layout
 from bratseg.training.records import write_json
-from bratseg.weights.convert.convert import convert_model_folder
+from bratseg.weights.convert.model_folder import ModelFolder, convert_model_folder
+from bratseg.weights.convert.new_member import NewMember
 from bratseg.weights.folder import CLUSTERS, list_file, read_manifest, read_weights, write_manifest
 from bratseval.errors import InputError
 from bratseval.files.json_fields import read_json
@@ -62,15 +63,8 @@ def pack(
     shutil.rmtree(partial, ignore_errors=True)
     try:
         for network, share in parts.items():
-            convert_model_folder(
-                layout.model(domain, network),
-                partial,
-                name=network,
-                share=share,
-                licence=licence,
-                source_note=f"campaign {campaign.name}, {domain}",
-                folds=chosen,
-            )
+            member = NewMember(network, share, licence, f"campaign {campaign.name}, {domain}")
+            convert_model_folder(ModelFolder(layout.model(domain, network), chosen), partial, member)
         _add_fitted(partial, campaign, layout, domain, chosen, tuning, licence, target.name)
         read_weights(partial)
         shutil.rmtree(target, ignore_errors=True)

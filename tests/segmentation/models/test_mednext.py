@@ -17,8 +17,10 @@ from bratseg.models.networks import build_mednext
 from bratseg.models.stored_tensors import check_fit, stored_state
 from bratseg.models.torch_engine import load_member
 from bratseg.weights.convert.checkpoint import find_weights
-from bratseg.weights.convert.convert import convert_checkpoint, convert_model_folder
+from bratseg.weights.convert.mednext_checkpoints import convert_checkpoints
 from bratseg.weights.convert.mednext_keys import topology_of
+from bratseg.weights.convert.model_folder import ModelFolder, convert_model_folder
+from bratseg.weights.convert.new_member import NewMember
 from bratseg.weights.folder import read_weights
 from bratseval.errors import InputError
 from bratseval.files.nifti import read_image
@@ -49,15 +51,8 @@ def v1_checkpoint(path: Path, state: State) -> Path:
 
 
 def convert(folder: Path, sources: list[Path], **changes: object) -> MemberDescription:
-    return convert_checkpoint(
-        sources,
-        folder / "weights",
-        name="mednext",
-        share=0.5278,
-        licence="none",
-        source_note="made",
-        sidecar=geometry(folder, **changes),
-    )
+    member = NewMember("mednext", 0.5278, "none", "made")
+    return convert_checkpoints(sources, folder / "weights", member, sidecar=geometry(folder, **changes))
 
 
 def wide_awake(state: State) -> State:
@@ -181,9 +176,8 @@ def test_a_mednext_trained_inside_nnunet_v2_takes_its_recipe_from_the_plans(tmp_
     (source / "dataset.json").write_text(json.dumps(dataset()))
     state = official_state("S", 3, channels=4)
     write_checkpoint(source / "fold_all" / "checkpoint_final.pth", state, trainer_name="nnUNetTrainerMedNeXt")
-    description = convert_model_folder(
-        source, tmp_path / "weights", name="mednext", share=1, licence="none", source_note="made"
-    )
+    member = NewMember("mednext", 1, "none", "made")
+    description = convert_model_folder(ModelFolder(source), tmp_path / "weights", member)
     assert description.network == "mednext"
     assert description.architecture == MedNeXtArchitecture(4, 3, *SIZES["S"])
     assert description.preprocessing.spacing_mm == (2.0, 1.0, 1.0)

@@ -9,7 +9,8 @@ import torch
 
 from bratseg.models.member import OutOfDeviceMemory, Outputs
 from bratseg.models.torch_engine import TorchMember, load_member, resolve_device
-from bratseg.weights.convert.convert import convert_model_folder
+from bratseg.weights.convert.model_folder import ModelFolder, convert_model_folder
+from bratseg.weights.convert.new_member import NewMember
 from bratseval.errors import InputError
 from factories.foreign_models import dataset, plans, write_folder
 from factories.members import description
@@ -64,9 +65,7 @@ def test_all_subsets_of_the_mirror_axes_are_used(monkeypatch: pytest.MonkeyPatch
 
 def test_mirroring_is_left_out_unless_it_is_asked_for(tmp_path: Path) -> None:
     write_folder(tmp_path / "model", plans(), dataset(), folds=1)
-    convert_model_folder(
-        tmp_path / "model", tmp_path / "weights", name="nnunet", share=1, licence="none", source_note="made"
-    )
+    convert_model_folder(ModelFolder(tmp_path / "model"), tmp_path / "weights", NewMember("nnunet", 1, "none", "made"))
     patch = np.random.default_rng(1).normal(size=(4, 32, 32, 32)).astype(np.float32)
     plain, mirrored = (
         load_member(tmp_path / "weights" / "nnunet", device="cpu", mirroring=mirroring).predict(patch)

@@ -19,7 +19,7 @@ from bratseg.training.campaign import read_campaign
 from bratseg.training.layout import Layout
 from bratseg.training.running import child_environment
 from bratseg.training.stages import stages_of
-from bratseg.weights.convert.convert import load_checkpoint
+from bratseg.weights.convert.restricted_reader import load_checkpoint
 from bratseg.weights.folder import read_manifest, read_weights
 from bratseval.files.cases import find_cases
 from factories.campaign_text import TINY

@@ -19,7 +19,9 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from bratseg.models.description import read_description
 from bratseg.models.member import Intensities, MemberDescription, Resampling
-from bratseg.weights.convert.convert import convert_model_folder, load_checkpoint
+from bratseg.weights.convert.model_folder import ModelFolder, convert_model_folder
+from bratseg.weights.convert.new_member import NewMember
+from bratseg.weights.convert.restricted_reader import load_checkpoint
 from bratseg.weights.folder import read_weights
 from bratseval.errors import InputError
 from factories.foreign_models import CLASSES, dataset, old, plans, random_network, write_checkpoint, write_folder
@@ -27,11 +29,11 @@ from factories.places import REFERENCE
 from reference.upstream_predictor import made_images, ours, upstream
 
 
-def convert(folder: Path, **options: Any) -> MemberDescription:
+def convert(
+    folder: Path, *, name: str = "nnunet", share: float = 0.4722, source: ModelFolder | None = None, **options: Any
+) -> MemberDescription:
     return convert_model_folder(
-        folder / "model",
-        folder / "weights",
-        **{"name": "nnunet", "share": 0.4722, "licence": "CC0", "source_note": "made", **options},
+        source or ModelFolder(folder / "model"), folder / "weights", NewMember(name, share, "CC0", "made"), **options
     )
 
 
@@ -174,7 +176,7 @@ def test_a_second_member_joins_the_first_and_one_of_the_same_name_replaces_it(tm
     write_folder(tmp_path / "model", plans(), dataset(), folds=2)
     convert(tmp_path)
     convert(tmp_path, name="other", share=0.5)
-    convert(tmp_path, share=0.25, folds=["1"])
+    convert(tmp_path, share=0.25, source=ModelFolder(tmp_path / "model", ["1"]))
     members = {member.path.name: member for member in read_weights(tmp_path / "weights").members}
     assert {name: member.share for name, member in members.items()} == {"other": 0.5, "nnunet": 0.25}
     assert members["nnunet"].description.folds == ("fold_1.safetensors",)
@@ -258,9 +260,9 @@ def test_a_dataset_that_does_not_say_what_it_means_is_refused(
 def test_folds_that_are_not_there_are_refused(tmp_path: Path) -> None:
     write_folder(tmp_path / "model", plans(), dataset(), folds=1)
     with pytest.raises(InputError, match="fold_3"):
-        convert(tmp_path, folds=["0", "3"])
+        convert(tmp_path, source=ModelFolder(tmp_path / "model", ["0", "3"]))
     with pytest.raises(InputError, match="checkpoint_best"):
-        convert(tmp_path, checkpoint="checkpoint_best.pth")
+        convert(tmp_path, source=ModelFolder(tmp_path / "model", checkpoint="checkpoint_best.pth"))
 
 
 def test_folds_of_different_configurations_are_refused(tmp_path: Path) -> None:

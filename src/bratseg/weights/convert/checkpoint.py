@@ -1,4 +1,4 @@
-"""A foreign checkpoint's tensors, by name; see `convert` for what becomes of them."""
+"""A foreign checkpoint's tensors, by name; see `new_member` for what becomes of them."""
 
 import re
 from collections.abc import Mapping

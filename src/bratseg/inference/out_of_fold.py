@@ -3,11 +3,11 @@
 import json
 import re
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,6 @@ from bratseval.errors import InputError
 from bratseval.files.atomic import replacing, write_json
 from bratseval.files.case_images import Volume, hash_case, read_case
 from bratseval.files.cases import Case
-from bratseval.files.json_fields import read_json
 from bratseval.files.sha256 import sha256_of_file
 
 FOLDER: Final = "out_of_fold"
@@ -33,11 +32,18 @@ LoadFold = Callable[[WeightsMember, str], Member]
 
 
 @dataclass(frozen=True)
-class Split:
-    """One fold of a cross-validation: the cases it was trained on, and those it did not see."""
+class FoldEngine:
+    """How one fold of a member predicts a case.
 
-    train: tuple[str, ...]
-    val: tuple[str, ...]
+    Attributes:
+        load: gives the member with that fold alone, ready on its device.
+        mirroring: whether it averages over mirrored images; a prediction made otherwise is not kept.
+        tile_step: distance of neighbouring tiles, as a share of the tile's side, in (0, 1]; likewise.
+    """
+
+    load: LoadFold
+    mirroring: bool
+    tile_step: float
 
 
 @dataclass(frozen=True)
@@ -62,51 +68,13 @@ class OutOfFold:
     failed: Mapping[str, str]
 
 
-def read_splits(path: Path) -> tuple[Split, ...]:
-    """The folds in a splits_final.json, nnU-Net's list of {"train": […], "val": […]}; fold_k belongs to the k-th.
+@dataclass(frozen=True)
+class _FoldCase:
+    """How one case of a fold ended; `note` is the reason of a failure."""
 
-    Raises:
-        InputError: it is missing or no such list.
-    """
-    content = read_json(path)
-    if not isinstance(content, list) or not content:
-        raise InputError(f'{path}: is no list of folds, expected [{{"train": […], "val": […]}}, …]. Name another file.')
-    splits = []
-    for number, fold in enumerate(content):
-        parts = [fold.get(key) if isinstance(fold, dict) else None for key in ("train", "val")]
-        if not all(isinstance(part, list) and all(isinstance(case, str) for case in part) for part in parts):
-            raise InputError(f"{path}: fold {number} has no lists of cases named train and val. Correct the file.")
-        splits.append(Split(tuple(parts[0]), tuple(parts[1])))  # type: ignore[arg-type]  # both are lists of str
-    return tuple(splits)
-
-
-def fold_of_cases(splits: Sequence[Split], cases: Sequence[str], source: Path) -> Mapping[str, int]:
-    """For each case the fold that did not see it.
-
-    Args:
-        source: the file of the splits, for messages.
-
-    Raises:
-        InputError: with every case that no fold or more than one has in its val, and
-            every leak: a case that is in train and val of its fold.
-    """
-    folds: dict[str, int] = {}
-    problems = []
-    for case in cases:
-        unseen = [number for number, split in enumerate(splits) if case in split.val]
-        if len(unseen) != 1:
-            listed = ", ".join(map(str, unseen)) or "none"
-            problems.append(f"{source}: {case} is in val of fold {listed}, expected exactly one. Correct the splits.")
-        elif case in splits[unseen[0]].train:
-            problems.append(
-                f"{source}: {case} is in train and in val of fold {unseen[0]}, a leak: that fold was trained on it. "
-                "Train with splits that keep them apart."
-            )
-        else:
-            folds[case] = unseen[0]
-    if problems:
-        raise InputError("\n".join(problems))
-    return folds
+    case: str
+    status: Literal["predicted", "kept", "failed"]
+    note: str
 
 
 def predict_out_of_fold(
@@ -114,10 +82,7 @@ def predict_out_of_fold(
     cases: Sequence[Case],
     folds: Mapping[str, int],
     output: Path,
-    load: LoadFold,
-    *,
-    mirroring: bool,
-    tile_step: float,
+    engine: FoldEngine,
     on_case: Callable[[str, str, str], None] = lambda *_: None,
 ) -> OutOfFold:
     """Write `output`/out_of_fold/<member>/<case>.npz for every member and case; what is finished is kept.
@@ -136,34 +101,43 @@ def predict_out_of_fold(
     """
     files = _fold_files(weights, sorted(set(folds.values())))
     failed: dict[str, str] = {}
-    predicted = kept = 0
+    counts = {"predicted": 0, "kept": 0, "failed": 0}
     for listed in weights.members:
         folder = output / FOLDER / listed.path.name
         folder.mkdir(parents=True, exist_ok=True)
         for fold, name in files[listed.path.name].items():
             own = [case for case in cases if folds[case.id] == fold]
-            settings = _settings(listed, name, mirroring=mirroring, tile_step=tile_step)
-            member: Member | None = None
-            for case in own:
-                try:
-                    sha256 = hash_case(case)
-                    made_from = {**settings, "inputs": dict(sha256)}
-                    if _is_finished(folder, case.id, made_from):
-                        kept += 1
-                        on_case(listed.path.name, case.id, "kept")
-                        continue
-                    member = member or load(listed, name)
-                    steps = _predict(read_case(case, sha256), member, folder / f"{case.id}.npz", made_from, tile_step)
-                    predicted += 1
-                    on_case(listed.path.name, case.id, "; ".join((f"predicted with {name}", *steps)))
-                except (*_CASE_FAILURES, OutOfDeviceMemory) as error:
-                    failed[case.id] = (
-                        str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
-                    )
-                    on_case(listed.path.name, case.id, f"failed: {failed[case.id]}")
-            if member:
-                member.close()
-    return OutOfFold(predicted, kept, failed)
+            for done in _predict_fold(own, listed, name, folder, engine):
+                counts[done.status] += 1
+                if done.status == "failed":
+                    failed[done.case] = done.note
+                on_case(listed.path.name, done.case, f"failed: {done.note}" if done.status == "failed" else done.note)
+    return OutOfFold(counts["predicted"], counts["kept"], failed)
+
+
+def _predict_fold(
+    cases: Sequence[Case], listed: WeightsMember, name: str, folder: Path, engine: FoldEngine
+) -> Iterator[_FoldCase]:
+    """Each case of a fold as it is done; the member is loaded for the first that is not finished."""
+    settings = _settings(listed, name, engine)
+    member: Member | None = None
+    for case in cases:
+        try:
+            sha256 = hash_case(case)
+            made_from = {**settings, "inputs": dict(sha256)}
+            if _is_finished(folder, case.id, made_from):
+                done = _FoldCase(case.id, "kept", "kept")
+            else:
+                member = member or engine.load(listed, name)
+                path = folder / f"{case.id}.npz"
+                steps = _predict(read_case(case, sha256), member, path, made_from, engine.tile_step)
+                done = _FoldCase(case.id, "predicted", "; ".join((f"predicted with {name}", *steps)))
+        except (*_CASE_FAILURES, OutOfDeviceMemory) as error:
+            reason = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+            done = _FoldCase(case.id, "failed", reason)
+        yield done
+    if member:
+        member.close()
 
 
 def read_prediction(output: Path, member: str, case: str) -> OutOfFoldPrediction:
@@ -200,14 +174,14 @@ def _fold_files(weights: Weights, wanted: Sequence[int]) -> Mapping[str, Mapping
     return files
 
 
-def _settings(member: WeightsMember, fold: str, *, mirroring: bool, tile_step: float) -> dict[str, object]:
+def _settings(member: WeightsMember, fold: str, engine: FoldEngine) -> dict[str, object]:
     return {
         "format": FORMAT,
         "fold": fold,
         "weights": sha256_of_file(member.path / fold),
         "description": sha256_of_file(member.path / DESCRIPTION),
-        "mirroring": mirroring,
-        "tile_step": tile_step,
+        "mirroring": engine.mirroring,
+        "tile_step": engine.tile_step,
         "version": version("brats-harness"),
     }
 

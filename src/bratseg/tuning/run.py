@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from bratseg.inference.config import read_config
-from bratseg.inference.out_of_fold import LoadFold, OutOfFold, fold_of_cases, predict_out_of_fold, read_splits
+from bratseg.inference.out_of_fold import FoldEngine, LoadFold, OutOfFold, predict_out_of_fold
+from bratseg.inference.splits import fold_of_cases, read_splits
 from bratseg.postprocess.clusters import Clusters
 from bratseg.postprocess.fit_clusters import ClusterFit, clusters_from, fit_clusters
 from bratseg.radiomics.feature_names import FEATURE_NAMES, PRESETS
@@ -82,10 +83,8 @@ def tune(
         cases,
         folds,
         output,
-        load,
-        mirroring=mirroring,
-        tile_step=tile_step,
-        on_case=lambda member, case, told: on_step(f"{member}: {case}: {told}"),
+        FoldEngine(load, mirroring, tile_step),
+        lambda member, case, told: on_step(f"{member}: {case}: {told}"),
     )
     failed = dict(answered.failed)
     members = tuple(member.path.name for member in weights.members)

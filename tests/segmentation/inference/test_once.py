@@ -8,7 +8,7 @@ import pytest
 
 from bratseg.inference.config import read_config
 from bratseg.inference.load import load_ensemble
-from bratseg.inference.out_of_fold import predict_out_of_fold
+from bratseg.inference.out_of_fold import FoldEngine, predict_out_of_fold
 from bratseg.inference.pipeline import Ensemble
 from bratseg.inference.run import Settings, run_cases
 from bratseg.models import description
@@ -75,9 +75,7 @@ def test_an_out_of_fold_run_names_each_step_down_and_hashes_an_image_once(
         cases,
         {"A": 0},
         tmp_path / "out",
-        lambda _member, _fold: Bright(full=2),
-        mirroring=False,
-        tile_step=0.5,
+        FoldEngine(lambda _member, _fold: Bright(full=2), mirroring=False, tile_step=0.5),
         on_case=lambda member, case, note: notes.append(f"{member}: {case}: {note}"),
     )
     assert (done.predicted, done.failed) == (1, {})

@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from bratseg.inference.ensemble import paint
-from bratseg.inference.out_of_fold import OutOfFoldPrediction, Split, fold_of_cases, read_splits
+from bratseg.inference.out_of_fold import OutOfFoldPrediction
+from bratseg.inference.splits import Split, fold_of_cases, read_splits
 from bratseg.models.member import Outputs
 from bratseg.tuning.choice import best_point, choose, interval_of
 from bratseg.tuning.grid import NOTHING, Grid

@@ -56,7 +56,7 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--channels", help="modalities in channel order, such as t1n,t1c,t2w,t2f; default: as named")
     parser.add_argument("--folds", help="such as 0,1,2 or all; default: all numbered ones")
     parser.add_argument("--checkpoint", default="checkpoint_final.pth", help="file in each fold's folder")
-    parser.add_argument("--geometry", type=Path, help="MedNeXt: JSON with what tensors don't tell, see docs/weights.md")
+    parser.add_argument("--geometry", type=Path, help="MedNeXt: JSON with what tensors don't say, see docs/weights.md")
     parser.set_defaults(command=_convert)
 
 
@@ -69,7 +69,7 @@ def _show(arguments: argparse.Namespace) -> int:
         about = member.description
         print(
             f"  {member.path.name}: {about.network}, share {member.share}, folds {len(about.folds)}, "
-            f"answers in {about.outputs.kind}, inputs {' '.join(about.inputs)}"
+            f"predicts {about.outputs.kind}, inputs {' '.join(about.inputs)}"
         )
     print(f"  post-processing: {weights.clusters.name if weights.clusters else 'none'}")
     return OK

@@ -70,7 +70,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
         # The winners' params.yaml, whole. Normalised to a standard deviation of 1 and cut into bins of 25, a
         # tumour has one or two grey levels, so its textures depend on little but how many voxels there are.
         Preset("paper", {"normalize": True, "geometryTolerance": 10}),
-        # Ours: as many grey levels in every modality and case, so textures are told apart and cost the same.
+        # Ours: as many grey levels in every modality and case, so textures differ between tumours and cost the same.
         Preset("sane", {"normalize": True, "normalizeScale": 100, "binCount": 32}),
     )
 }

@@ -135,7 +135,7 @@ def official_metrics(edition: Edition) -> tuple[Metric, ...]:
     """The values of an edition's official script, in the order of the platform's tables."""
     if edition.family != "instances-2026":
         return _at_tolerances(_LESIONWISE, edition)
-    if edition.instances is None or edition.instances.vol_threshold_mm3 is None:
+    if edition.one_to_one is None or edition.one_to_one.vol_threshold_mm3 is None:
         return (*_COUNTS, *_GLOBAL)
     return (*_COUNTS, *_METS, *_GLOBAL)  # in the order of the platform's CSV; what `mets` does not write stands last
 
@@ -151,8 +151,8 @@ def corrected_metrics(edition: Edition) -> tuple[Metric, ...]:
         return _at_tolerances(_WHOLE, edition)
     if edition.family != "instances-2026":
         return ()
-    told_apart = edition.instances is not None and edition.instances.vol_threshold_mm3 is not None
-    return (*_GLOBAL_MM, *_METS_XYZ) if told_apart else _GLOBAL_MM
+    by_size = edition.one_to_one is not None and edition.one_to_one.vol_threshold_mm3 is not None
+    return (*_GLOBAL_MM, *_METS_XYZ) if by_size else _GLOBAL_MM
 
 
 def metric_of_column(column: str, edition: Edition) -> Metric | None:

@@ -38,9 +38,9 @@ class Measure:
 
 def measures_of(edition: Edition) -> tuple[Measure, Measure]:
     """Dice and HD95 as an edition ranks by them: lesion-wise where it has that, else of the whole region."""
-    if edition.instances is None:
+    if edition.one_to_one is None:
         return Measure(LESION_DICE, "lesion-wise Dice", True), Measure(LESION_HD95, "lesion-wise HD95 in mm", False)
-    if edition.instances.vol_threshold_mm3 is not None:
+    if edition.one_to_one.vol_threshold_mm3 is not None:
         return Measure(LESION_MEANS[0], "lesion-wise Dice", True), Measure(
             LESION_MEANS[1], "lesion-wise HD95 in mm", False
         )

@@ -61,3 +61,12 @@ def test_every_edition_with_a_ranking_is_an_edition_and_knows_its_challenge_and_
     for name, edition in EDITIONS.items():
         assert name.startswith(f"{edition.challenge}-{edition.year}")
         assert edition.ranking is RANKING.get(name)
+
+
+def test_what_a_missing_value_counts_is_no_other_edition_s_statement() -> None:
+    # the proposal is of BraTS-Africa 2023: no other edition may give it as a statement of its own organisers
+    stated = {
+        name for name, rules in RANKING.items() if any(text.startswith("BraTS-Africa 2023") for text in rules.sources)
+    }
+    assert stated == {"ssa-2023"}
+    assert {name for name, rules in RANKING.items() if rules.missing == "left-out"} == {"met-2026"}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bratseval.challenge import EDITIONS, edition
-from bratseval.challenge.metrics import platform_names
+from bratseval.challenge.metrics import official_metrics, platform_names
 from bratseval.challenge.ranking import RANKING
 from bratseval.challenge.rules import SCHEMES, TIES, Missing, Scheme, Ties
 from bratseval.errors import InputError
@@ -131,9 +131,9 @@ def submission(
     rules, cases = edition(name), []
     for n, dice in enumerate(dices):
         values = {}
-        for key, column in platform_names(edition(name)).items():
-            distance = "hd95" in column.lower() or "hausdorff" in column.lower()
-            values[key] = (hd95 or {}).get(n, 10 - 10 * dice) if distance else dice
+        for metric in official_metrics(rules):
+            distance = metric.worst == "penalty"
+            values[metric.key] = (hd95 or {}).get(n, 10 - 10 * dice) if distance else dice
         state = "failed" if n in failed else "scored"
         cases.append(ScoredCase(CASES[n], CaseStatus(state), dict.fromkeys(rules.regions, values)))
     return SubmissionScores(name, "edition", VERSIONS, tuple(cases))

@@ -41,7 +41,6 @@ class Written:
 
 def write_report(
     folder: Path,
-    title: str,
     contents: Contents,
     standings: Standings | None,
     files: Mapping[str, CaseFiles],
@@ -73,7 +72,7 @@ def write_report(
     for case in map_in_order(partial(_write_page, pages, contents), work, min(jobs, len(work))):
         on_case(case)
     front = folder / FRONT
-    write_text(front, _front(title, contents, standings, [f"{FOLDER}/{name}" for name in names]))
+    write_text(front, _front(contents, standings, [f"{FOLDER}/{name}" for name in names]))
     case_bytes = sum(path.stat().st_size for path in pages.iterdir())
     return Written(front, front.stat().st_size, case_bytes)
 
@@ -96,11 +95,11 @@ def _copy_viewer(target: Path) -> None:
     write_bytes(target, data)
 
 
-def _front(title: str, contents: Contents, standings: Standings | None, hrefs: Sequence[str]) -> str:
+def _front(contents: Contents, standings: Standings | None, hrefs: Sequence[str]) -> str:
     metrics = metrics_shown(contents.edition)
     return render(
         "front.html",
-        title=title,
+        title=contents.title,
         edition=contents.edition,
         evaluator=contents.submissions[0].scores.evaluator,
         submissions=contents.submissions,

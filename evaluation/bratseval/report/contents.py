@@ -15,6 +15,7 @@ from bratseval.leaderboard.entries import table_of
 from bratseval.results.submission_scores import SubmissionScores
 from bratseval.scoring.result import ScoredCase
 
+TITLE: Final = "BraTS submissions"  # of a report, unless another is given
 _NOTHING: Final = "-"
 
 
@@ -38,11 +39,13 @@ class Contents:
     Attributes:
         cases: the ids, in the order of the pages.
         submissions: of one table: same edition, evaluator and references.
+        title: of the front page.
     """
 
     edition: Edition
     submissions: tuple[Submission, ...]
     cases: tuple[str, ...]
+    title: str = TITLE
 
     @property
     def regions(self) -> tuple[str, ...]:
@@ -67,7 +70,7 @@ class Contents:
         return np.where(n > 0, np.where(there, columns, 0.0).sum(axis=0) / np.maximum(n, 1), np.nan)
 
 
-def contents_of(submissions: Sequence[Submission]) -> Contents:
+def contents_of(submissions: Sequence[Submission], title: str = TITLE) -> Contents:
     """Submissions side by side.
 
     Raises:
@@ -87,7 +90,8 @@ def contents_of(submissions: Sequence[Submission]) -> Contents:
                 f"{names[0]}, expected the same. Report them apart."
             )
     scores = submissions[0].scores
-    return Contents(EDITIONS[scores.edition], tuple(submissions), tuple(sorted(case.case for case in scores.cases)))
+    cases = tuple(sorted(case.case for case in scores.cases))
+    return Contents(EDITIONS[scores.edition], tuple(submissions), cases, title)
 
 
 def number(value: float, digits: int = 3) -> str:

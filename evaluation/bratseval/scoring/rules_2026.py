@@ -1,7 +1,7 @@
-"""The instance rules: what a region scores, component by component, as BraTS_evaluation 0.0.8 has it.
+"""The one-to-one rules: what a region scores, component by component, as BraTS_evaluation 0.0.8 has it.
 
 Values carry the column names of its `brats-parse-metrics`: those of `seg` for every
-edition, and those of `mets` besides where an edition tells large lesions from small.
+edition, and those of `mets` besides where an edition distinguishes large lesions from small.
 """
 
 from collections.abc import Mapping, Sequence

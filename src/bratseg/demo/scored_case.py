@@ -7,7 +7,7 @@ from typing import Final
 from bratseg.demo.one_case import DemoFolder
 from bratseval.challenge import EDITIONS, Edition, Modality
 from bratseval.files.cases import Case
-from bratseval.leaderboard import Entry, Leaderboard, SubmissionScores, table_of
+from bratseval.leaderboard import Leaderboard, LeaderboardEntry, SubmissionScores, table_of
 from bratseval.leaderboard.entries import digest_of
 from bratseval.ranking import rank, settings_of
 from bratseval.results.score_submission import ScoringOptions, score_submission
@@ -80,7 +80,7 @@ def write_demo_report(entries: RankedEntries, folder: DemoFolder) -> Path:
     return write_report(folder.report, contents, standings_of(ranking), files).front
 
 
-def _same_table(leaderboard: Leaderboard, scores: SubmissionScores) -> list[Entry]:
+def _same_table(leaderboard: Leaderboard, scores: SubmissionScores) -> list[LeaderboardEntry]:
     digest = table_of(scores).digest
     numbers = [number for number, table in leaderboard.tables().items() if table.digest == digest]
     return [entry for number in numbers for entry in leaderboard.entries(number)]

@@ -106,7 +106,7 @@ CHANGES: dict[str, tuple[Callable[[Content], object], str]] = {
         lambda c: c["cases"][0]["regions"].update(XX={}),
         r"cases\[0\].regions has regions that ssa-2023 lacks, expected WT, TC, ET, got 'XX'",
     ),
-    "fewer regions in one case": (lambda c: c["cases"][0]["regions"].pop("ET"), "cases tell different regions"),
+    "fewer regions in one case": (lambda c: c["cases"][0]["regions"].pop("ET"), "cases have different regions"),
     "a lesion of no region": (
         lambda c: c["cases"][0]["lesions"][0].update(region="XX"),
         r"cases\[0\].lesions\[0\].region is unknown",

@@ -110,8 +110,9 @@ def find_files(
             f"--predictions: names {len(predictions)} folders, expected {len(contents.submissions)}, one a submission. "
             "Name each or none."
         )
-    images = {case.id: case for case in find_cases(folder, needed=contents.edition.needed).cases}
-    given = find_references(references, contents.edition) if references else {}
+    edition = contents.edition
+    images = {case.id: case for case in find_cases(folder, needed=edition.needed, separator=edition.separator).cases}
+    given = find_references(references, edition) if references else {}
     found = {}
     for case in (case for case in contents.cases if case in images):
         scored = [contents.case(submission, case) for submission in contents.submissions]

@@ -88,8 +88,8 @@ def test_every_official_number_below_the_tables(config: str) -> None:
 def ended(case: dict[str, Any], rules: Edition) -> ScoredCase:
     """The case as the front end has it."""
     if case.get("missing"):
-        right = volume_of(case, "reference")
-        return replace(worst_score(right, spacing_of(case), rules), case=case["name"], status=CaseStatus.FAILED)
+        reference = volume_of(case, "reference")
+        return replace(worst_score(reference, spacing_of(case), rules), case=case["name"], status=CaseStatus.FAILED)
     if case["refused"]:
         worst = worst_score(np.zeros(case["shape"], np.uint8), spacing_of(case), rules)
         return replace(worst, case=case["name"], status=CaseStatus.FAILED, skipped_by_platform="as recorded")

@@ -82,8 +82,10 @@ def real(ensemble: Ensemble, folder: Path, reference_path: Path | None) -> None:
 
 
 def dice(prediction: NDArray[np.generic], reference: NDArray[np.generic], labels: frozenset[int]) -> float:
-    found, right = np.isin(prediction, list(labels)), np.isin(reference, list(labels))
-    return float(2 * np.count_nonzero(found & right) / max(np.count_nonzero(found) + np.count_nonzero(right), 1))
+    predicted, labelled = np.isin(prediction, list(labels)), np.isin(reference, list(labels))
+    return float(
+        2 * np.count_nonzero(predicted & labelled) / max(np.count_nonzero(predicted) + np.count_nonzero(labelled), 1)
+    )
 
 
 def show(name: str, score: ScoredCase, rest: str) -> None:

@@ -74,13 +74,13 @@ def surface_distance(prediction: Path, reference: Path, _edition: str, _folder: 
     def work() -> object:
         one, other = nib.load(prediction), nib.load(reference)
         spacing = [float(mm) for mm in one.header.get_zooms()[:3]]
-        answered, right = np.asanyarray(one.dataobj), np.asanyarray(other.dataobj)
-        told = []
+        predicted_labels, reference_labels = np.asanyarray(one.dataobj), np.asanyarray(other.dataobj)
+        values = []
         for labels in REGIONS.values():
-            masks = np.isin(right, labels), np.isin(answered, labels)
+            masks = np.isin(reference_labels, labels), np.isin(predicted_labels, labels)
             distances = compute_surface_distances(*masks, spacing)
-            told.append((compute_dice_coefficient(*masks), compute_robust_hausdorff(distances, 95)))
-        return told
+            values.append((compute_dice_coefficient(*masks), compute_robust_hausdorff(distances, 95)))
+        return values
 
     return work
 
@@ -96,10 +96,10 @@ def monai(prediction: Path, reference: Path, _edition: str, _folder: str) -> Wor
     def work() -> object:
         one, other = nib.load(prediction), nib.load(reference)
         spacing = [float(mm) for mm in one.header.get_zooms()[:3]]
-        answered, right = np.asanyarray(one.dataobj), np.asanyarray(other.dataobj)
+        predicted_labels, reference_labels = np.asanyarray(one.dataobj), np.asanyarray(other.dataobj)
         stacks = [
             torch.from_numpy(np.stack([np.isin(volume, labels) for labels in REGIONS.values()]))[None].float()
-            for volume in (answered, right)
+            for volume in (predicted_labels, reference_labels)
         ]
         distances = compute_hausdorff_distance(*stacks, include_background=True, percentile=95, spacing=spacing)
         return compute_dice(*stacks, include_background=True), distances
@@ -127,9 +127,11 @@ def panoptica(prediction: Path, reference: Path, _edition: str, _folder: str) ->
     )
 
     def work() -> object:
-        answered, right = (np.asanyarray(nib.load(path).dataobj) for path in (prediction, reference))
+        predicted_labels, reference_labels = (np.asanyarray(nib.load(path).dataobj) for path in (prediction, reference))
         return [
-            evaluator.evaluate(np.isin(answered, labels).astype(np.uint8), np.isin(right, labels).astype(np.uint8))
+            evaluator.evaluate(
+                np.isin(predicted_labels, labels).astype(np.uint8), np.isin(reference_labels, labels).astype(np.uint8)
+            )
             for labels in REGIONS.values()
         ]
 
@@ -182,13 +184,13 @@ def compare(prediction: Path, reference: Path, arguments: argparse.Namespace) ->
     peak_mb: dict[str, float] = {}
     for _ in range(arguments.rounds):
         for peer in list(seconds):
-            told = child(peer, pythons, prediction, reference, arguments)
-            if isinstance(told, str):
-                print(f"{peer}: does not run: {told}")
+            measured = child(peer, pythons, prediction, reference, arguments)
+            if isinstance(measured, str):
+                print(f"{peer}: does not run: {measured}")
                 del seconds[peer]
                 continue
-            seconds[peer].append(told["seconds"])
-            peak_mb[peer] = max(peak_mb.get(peer, 0.0), told["peak_mb"])
+            seconds[peer].append(measured["seconds"])
+            peak_mb[peer] = max(peak_mb.get(peer, 0.0), measured["peak_mb"])
     medians = {peer: statistics.median(values) for peer, values in seconds.items()}
     print(f"\n{prediction.name} against {reference.name}, {arguments.edition}, median of {arguments.rounds} rounds")
     print(f"{'':<18}{'CPU ms':>10}{'peak MB':>9}{'x ours':>9}{'x floor':>9}")
@@ -215,8 +217,8 @@ def child(
         return str(error)
     if done.returncode:
         return (done.stderr.strip().splitlines() or ["no word"])[-1]
-    told: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return told
+    measured: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return measured
 
 
 def measure(peer: str, prediction: str, reference: str, edition: str, folder: str) -> dict[str, float]:

@@ -60,8 +60,8 @@ def main() -> None:
         runs = [(measure(ours), measure(theirs)) for _ in range(arguments.runs)]
     for what, index in (("time", 0), ("peak memory", 1)):
         ratios = [a[index] / b[index] for a, b in runs]
-        told = ", ".join(f"{ratio:.2f}" for ratio in ratios)
-        print(f"{what}, ours / nnUNetPredictor: median {statistics.median(ratios):.2f} (runs {told})")
+        listed = ", ".join(f"{ratio:.2f}" for ratio in ratios)
+        print(f"{what}, ours / nnUNetPredictor: median {statistics.median(ratios):.2f} (runs {listed})")
 
 
 def make_case(folder: Path) -> Path:
@@ -96,8 +96,8 @@ import json, resource, subprocess, sys
 done = subprocess.run({json.dumps(line)}, capture_output=True, text=True)
 print(json.dumps([done.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, done.stderr[-2000:]]))
 """
-    told = subprocess.run([sys.executable, "-c", watched], env=environment, capture_output=True, text=True, check=True)
-    code, peak, errors = json.loads(told.stdout)
+    ended = subprocess.run([sys.executable, "-c", watched], env=environment, capture_output=True, text=True, check=True)
+    code, peak, errors = json.loads(ended.stdout)
     if code:
         raise subprocess.CalledProcessError(code, line, stderr=errors)
     return time.perf_counter() - begun, peak

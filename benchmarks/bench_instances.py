@@ -54,7 +54,7 @@ print("seconds", (time.process_time() - start) / int(copies))
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--peer", help="a Python with BraTS_evaluation; without one only our own time is told")
+    parser.add_argument("--peer", help="a Python with BraTS_evaluation; without one only our own time is printed")
     parser.add_argument("--pair", nargs=2, type=Path, action="append", metavar=("PREDICTION", "REFERENCE"))
     parser.add_argument("--runs", type=int, default=3)
     arguments = parser.parse_args()
@@ -67,10 +67,10 @@ def main() -> None:
                 ours.append(seconds([sys.executable, "-c", OURS, str(prediction), str(reference)]))
                 if arguments.peer:
                     theirs.append(seconds([arguments.peer, "-W", "ignore", "-c", THEIRS, str(folder), str(COPIES)]))
-            tell(prediction.name, ours, theirs)
+            print_times(prediction.name, ours, theirs)
 
 
-def tell(name: str, ours: list[float], theirs: list[float]) -> None:
+def print_times(name: str, ours: list[float], theirs: list[float]) -> None:
     """One line a pair; the ratio is of medians."""
     line = f"{name}: ours {statistics.median(ours) * 1e3:.0f} ms"
     if theirs:
@@ -89,7 +89,7 @@ def copies(folder: Path, prediction: Path, reference: Path) -> Path:
 
 
 def seconds(command: list[str]) -> float:
-    """What the command tells in its last line of that kind."""
+    """The number in the last line of that kind that the command prints."""
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=os.environ | threads)
     return float(next(line for line in done.stdout.splitlines() if line.startswith("seconds")).split()[1])

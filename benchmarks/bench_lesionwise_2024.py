@@ -38,9 +38,9 @@ from bratseval.challenge import edition
 from bratseval.scoring.case import score_case
 name, prediction, reference = sys.argv[1:]
 start = time.process_time()
-answered, right = nib.load(prediction), nib.load(reference)
-spacing = tuple(float(mm) for mm in answered.header.get_zooms()[:3])
-regions = score_case(np.asanyarray(answered.dataobj), np.asanyarray(right.dataobj), spacing, edition(name)).regions
+predicted, expected = nib.load(prediction), nib.load(reference)
+spacing = tuple(float(mm) for mm in predicted.header.get_zooms()[:3])
+regions = score_case(np.asanyarray(predicted.dataobj), np.asanyarray(expected.dataobj), spacing, edition(name)).regions
 print(json.dumps([time.process_time() - start, regions]))
 """
 ONE_CORE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}

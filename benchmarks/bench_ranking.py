@@ -85,11 +85,11 @@ def submissions(values: Array) -> dict[str, SubmissionScores]:
     for number, table in enumerate(values):
         cases = []
         for case, row in enumerate(table):
-            told = {
+            regions = {
                 region: {official[metric]: float(row[3 * m + r]) for m, metric in enumerate(METRICS)}
                 for r, region in enumerate(rules.regions)
             }
-            cases.append(ScoredCase(f"case-{case:04}", regions=told))
+            cases.append(ScoredCase(f"case-{case:04}", regions=regions))
         made[f"team/{number}"] = SubmissionScores(rules.name, "edition", {}, tuple(cases))
     return made
 

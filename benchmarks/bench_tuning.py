@@ -29,7 +29,7 @@ from bratseg.phantoms.mistakes import mistaken
 from bratseg.postprocess.apply import apply_thresholds
 from bratseg.tuning.grid import Grid, Point
 from bratseg.tuning.search import CaseTable, score_grid
-from bratseval.challenge import edition
+from bratseval.challenge import EDITIONS
 from bratseval.scoring.case import score_case
 from bratseval.scoring.lesionwise import LESION_DICE, LESION_HD95
 
@@ -62,11 +62,11 @@ def main() -> int:
     seeds = range(FIRST_SEED, FIRST_SEED + arguments.cases)
     with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
         references = list(pool.map(partial(reference_of, keep=arguments.keep), seeds))
-        answers = [
+        predictions = [
             mistaken(labels, seed, blobs=arguments.blobs) for seed, labels in zip(seeds, references, strict=True)
         ]
         start = time.monotonic()
-        searched = list(pool.map(partial(search, arguments), answers, references))
+        searched = list(pool.map(partial(search, arguments), predictions, references))
         wall = time.monotonic() - start
     seconds = sum(each.seconds for each in searched)
     states = np.array([each.table.dice.shape[1] for each in searched])
@@ -76,7 +76,7 @@ def main() -> int:
         f"{states.min()} to {states.max()} different states (median {np.median(states):g}), without redefinition"
     )
     print(f"search: {wall:.0f} s on {arguments.jobs} processes, {seconds:.0f} s of the CPU, Dice and HD95")
-    spent, wrong = score_again(arguments, answers, references, [each.table for each in searched])
+    spent, wrong = score_again(arguments, predictions, references, [each.table for each in searched])
     each = spent / arguments.sample
     whole = each * points * arguments.cases
     halves = each * points / GRID.shape[3] * 2 * arguments.cases
@@ -103,31 +103,31 @@ def reference_of(seed: int, keep: Path | None) -> NDArray[np.uint8]:
     return labels
 
 
-def search(arguments: argparse.Namespace, answer: NDArray[np.uint8], reference: NDArray[np.uint8]) -> Searched:
+def search(arguments: argparse.Namespace, prediction: NDArray[np.uint8], reference: NDArray[np.uint8]) -> Searched:
     start = time.process_time()
-    rules = edition(arguments.edition)
-    table = score_grid(answer, reference, MM, rules, GRID, mode=arguments.mode, fill=arguments.fill)
+    edition = EDITIONS[arguments.edition]
+    table = score_grid(prediction, reference, MM, edition, GRID, mode=arguments.mode, fill=arguments.fill)
     return Searched(table, time.process_time() - start)
 
 
 def score_again(
     arguments: argparse.Namespace,
-    answers: list[NDArray[np.uint8]],
+    predictions: list[NDArray[np.uint8]],
     references: list[NDArray[np.uint8]],
     tables: list[CaseTable],
 ) -> tuple[float, int]:
     """Seconds of the CPU for the sample, and how many of its points the tables have otherwise."""
     rng = np.random.default_rng(0)
-    rules = edition(arguments.edition)
+    edition = EDITIONS[arguments.edition]
     seconds, wrong = 0.0, 0
     for _ in range(arguments.sample):
-        case = int(rng.integers(len(answers)))
+        case = int(rng.integers(len(predictions)))
         a, b, c, d = (int(rng.integers(side)) for side in GRID.shape)
         point: Point = (a, b, c, d)
         start = time.process_time()
         thresholds = GRID.thresholds(point, arguments.mode)
-        left = apply_thresholds(answers[case], thresholds, mode=arguments.mode, fill=arguments.fill, voxel_mm3=1.0)
-        regions = score_case(left.labels, references[case], MM, rules).regions
+        left = apply_thresholds(predictions[case], thresholds, mode=arguments.mode, fill=arguments.fill, voxel_mm3=1.0)
+        regions = score_case(left.labels, references[case], MM, edition).regions
         seconds += time.process_time() - start
         wanted = ({name: values[key] for name, values in regions.items()} for key in (LESION_DICE, LESION_HD95))
         wrong += (tables[case].at(point, "dice"), tables[case].at(point, "hd95")) != tuple(wanted)

@@ -13,7 +13,7 @@ from bratseval.errors import InputError
 from bratseval.leaderboard import table_of
 from bratseval.ranking import Ranking, RankingSettings, settings_of
 from bratseval.ranking import rank as rank_table
-from bratseval.results.score_submission import score_submission, score_two_files
+from bratseval.results.score_submission import ScoringOptions, score_submission, score_two_files
 from bratseval.results.submission_scores import SubmissionScores, versions
 from bratseval.scoring.case import score_case
 from bratseval.scoring.result import ScoredCase
@@ -40,19 +40,6 @@ def score(
     >>> reference = np.zeros((24, 24, 24), np.uint8)
     >>> reference[8:16, 8:16, 8:16] = 3
     >>> scores = score(np.roll(reference, 1, axis=0), reference, "ssa-2023", spacing_mm=(1, 1, 1))
-    >>> print(scores)
-    BraTS 2023 Africa (ssa-2023): 1 case
-                                    ET          TC          WT
-    LesionWise_Dice             0.8750      0.8750      0.8750
-    LesionWise_Hausdorff95      1.0000      1.0000      1.0000
-    Num_TP                      1.0000      1.0000      1.0000
-    Num_FP                      0.0000      0.0000      0.0000
-    Num_FN                      0.0000      0.0000      0.0000
-    Dice                        0.8750      0.8750      0.8750
-    Hausdorff95                 1.0000      1.0000      1.0000
-    Sensitivity                 0.8750      0.8750      0.8750
-    Specificity                 0.9952      0.9952      0.9952
-    GT_Complete_Volume        512.0000    512.0000    512.0000
     >>> scores.cases[0].regions["ET"]["LesionWise_Score_Dice"]
     0.875
 
@@ -74,17 +61,21 @@ def score(
         TypeError: an array is compared with a path.
         ValueError: arrays come without spacing, files with one, or the arrays' shapes differ.
     """
-    rules = edition_of(edition) if isinstance(edition, str) else edition
+    edition = _edition(edition)
     if isinstance(prediction, np.ndarray) and isinstance(reference, np.ndarray):
-        return _score_arrays(prediction, reference, rules, spacing_mm)
+        return _score_arrays(prediction, reference, edition, spacing_mm)
     if isinstance(prediction, np.ndarray) or isinstance(reference, np.ndarray):
         raise TypeError("prediction and reference are an array and a path, expected two arrays or two paths")
     if spacing_mm is not None:
         raise ValueError("spacing_mm is given with files, which have their own. Leave it out.")
     paths = Path(prediction), Path(reference)
     if paths[1].is_file():
-        return score_two_files(*paths, rules)
-    return score_submission(*paths, rules, jobs=jobs, on_case=on_case)
+        return score_two_files(*paths, edition)
+    return score_submission(*paths, edition, ScoringOptions(jobs=jobs), on_case)
+
+
+def _edition(edition: str | Edition) -> Edition:
+    return edition_of(edition) if isinstance(edition, str) else edition
 
 
 def _score_arrays(
@@ -110,8 +101,7 @@ def check(submission: str | Path, cases: str | Path, edition: str | Edition) -> 
         InputError: there is no such edition, or no case to compare with.
         OSError: an archive can't be unpacked because the disk is full.
     """
-    rules = edition_of(edition) if isinstance(edition, str) else edition
-    return check_submission(Path(submission), Path(cases), rules)
+    return check_submission(Path(submission), Path(cases), _edition(edition))
 
 
 def editions() -> Mapping[str, Edition]:

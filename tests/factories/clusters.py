@@ -22,7 +22,7 @@ def volume_clusters(
     mode: Mode = "labels",
     fill: Fill = "background",
 ) -> Clusters:
-    """Clusters told apart by the tumour's volume alone: (volume in voxels, limit of the distance in voxels, …)."""
+    """Clusters distinguished by the tumour's volume alone: (volume in voxels, limit of the distance in voxels, …)."""
     return Clusters(
         preset=PRESETS["sane"],
         names=("wt_shape_VoxelVolume",),

@@ -1,4 +1,4 @@
-"""Members whose answers are known without any network."""
+"""Members whose predictions are known without any network."""
 
 import numpy as np
 from numpy.typing import NDArray

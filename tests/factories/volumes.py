@@ -35,11 +35,11 @@ def made(draw: st.DrawFn) -> Made:
     """Boxes that may stick out of the volume, in both; a prediction that often takes the reference's boxes."""
     shape = draw(st.tuples(st.integers(4, 16), st.integers(4, 14), st.integers(3, 9)))
     reference = [*draw(_boxes(6)), *draw(_boxes(1))]
-    answered = [*draw(_boxes(6)), *draw(_boxes(1))]
+    predicted = [*draw(_boxes(6)), *draw(_boxes(1))]
     if draw(st.booleans()):
         shifted = draw(st.integers(-1, 1))
-        answered = [((x + shifted, y, z), size, value) for (x, y, z), size, value in reference[:-1]] + answered[:2]
-    return Made(_painted(shape, answered), _painted(shape, reference), draw(st.sampled_from(SPACINGS)))
+        predicted = [((x + shifted, y, z), size, value) for (x, y, z), size, value in reference[:-1]] + predicted[:2]
+    return Made(_painted(shape, predicted), _painted(shape, reference), draw(st.sampled_from(SPACINGS)))
 
 
 def _painted(shape: tuple[int, int, int], boxes: Sequence[Box]) -> NDArray[np.float32]:

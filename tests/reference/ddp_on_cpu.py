@@ -1,6 +1,6 @@
 """A child process: one training of a campaign on two CPU processes instead of two GPUs.
 
-Upstream's DDP takes for granted that there are GPUs; here its trainer is told otherwise,
+Upstream's DDP takes for granted that there are GPUs; here its trainer is given CPUs,
 and everything else is what a campaign with `gpus = 2` runs.
 """
 

@@ -120,18 +120,18 @@ def score_2024(
     if challenge.in_mm3:
         voxel = np.float32(spacing[0]) * np.float32(spacing[1]) * np.float32(spacing[2])
         limit = {name: small / float(voxel) for name, small in limit.items()}
-    answered = {name: _lesions(t.of(prediction), t.steps, limit[name]) for name, t in challenge.tissues.items()}
-    right = {name: _lesions(t.of(reference), t.steps, 0) for name, t in challenge.tissues.items()}
+    predicted = {name: _lesions(t.of(prediction), t.steps, limit[name]) for name, t in challenge.tissues.items()}
+    correct = {name: _lesions(t.of(reference), t.steps, 0) for name, t in challenge.tissues.items()}
     penalty = challenge.penalty or float(np.sqrt(sum(n * n for n in reference.shape)))
     return {
-        name: _region(_joined(answered, name, t), _joined(right, name, t), spacing, t, penalty, challenge.spurious)
+        name: _region(_joined(predicted, name, t), _joined(correct, name, t), spacing, t, penalty, challenge.spurious)
         for name, t in challenge.tissues.items()
         if t.scored
     }
 
 
 def _lesions(mask: NDArray[np.bool_], steps: int, limit: float) -> Numbers:
-    """Parts that meet when dilated have one number, in the order of the first dilated voxel; small ones are gone."""
+    """Parts that meet when dilated have one number, in the order of the first dilated voxel; small ones are removed."""
     parts, count = ndimage.label(ndimage.binary_dilation(mask, _EDGES, steps), _CORNERS)
     numbers = np.zeros(mask.shape, np.int64)
     order = sorted(range(1, count + 1), key=lambda part: int(np.flatnonzero(parts == part)[0]))

@@ -51,8 +51,8 @@ def _region(p: Mask, g: Mask, spacing: Edges, thresholds: tuple[float, float] | 
                 rows[lesion] = _measures(components[component], lesions[lesion], edges, min(spacing))
         volumes = [lesion.sum() * (spacing[0] * spacing[1] * spacing[2]) for lesion in lesions]
         official |= _mets(measured[0], volumes, set(found), fp, *thresholds)
-        right = _mets(measured[1], volumes, set(found), fp, *thresholds)
-        corrected |= {f"{name}_xyz": right[name] for name in ("lesionwise_hd95_mean", "lesionwise_nsd_mean")}
+        in_order = _mets(measured[1], volumes, set(found), fp, *thresholds)
+        corrected |= {f"{name}_xyz": in_order[name] for name in ("lesionwise_hd95_mean", "lesionwise_nsd_mean")}
     return {name: float(value) for name, value in official.items()}, corrected
 
 

@@ -5,7 +5,7 @@ Tables and nothing else: no array is touched here, and each number has its sourc
 
 from bratseval.challenge.editions import EDITIONS, edition
 from bratseval.challenge.labels import ED, ET, LABEL_NAMES, MODALITIES, NCR, REGIONS, Modality
-from bratseval.challenge.rules import Edition, Family, Geometry, InstanceRules, RegionRules
+from bratseval.challenge.rules import Edition, Family, OneToOneRules, RegionRules, RequiredGrid
 
 __all__ = [
     "ED",
@@ -17,9 +17,9 @@ __all__ = [
     "REGIONS",
     "Edition",
     "Family",
-    "Geometry",
-    "InstanceRules",
     "Modality",
+    "OneToOneRules",
     "RegionRules",
+    "RequiredGrid",
     "edition",
 ]

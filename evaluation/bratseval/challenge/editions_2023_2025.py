@@ -46,7 +46,7 @@ def _edition_2023(challenge: Challenge, title: str, *, merge_steps: int, small_m
         penalty_mm=SRI24_MM,
         case_id=ID_2023,
         sources=(METRICS_2023, ANNOUNCED_2023, PLATFORM_2024),
-        geometry=SRI24,
+        required_grid=SRI24,
     )
 
 
@@ -66,7 +66,7 @@ def _edition_2024(
         sources=(METRICS_2024.format(script), PLATFORM_2024),
         filter_unit="voxels",  # labels_to_remove in save_tmp_files; compared with <=
         spacing_from="affine",  # regions pass through files that are written with the affine alone
-        geometry=SRI24_ANYWHERE,
+        required_grid=SRI24_ANYWHERE,
         reference_end=r"[-_](?:seg|gtv)",
     )
 
@@ -80,7 +80,7 @@ def _in_2025(entry: Edition, *, script: str) -> Edition:
         title=entry.title.replace("2024", "2025"),
         sources=(METRICS_2025.format(script), PLATFORM_2025),
         nsd_tolerances_mm=TOLERANCES_2025,
-        geometry=None,
+        required_grid=None,
     )
 
 
@@ -119,7 +119,7 @@ _GLI: Final = _joined(
 _GLI_2024: Final = replace(
     _edition_2024("gli", "BraTS 2024 Adult Glioma Post Treatment", POST_TREATMENT_LABELS, _GLI, script="GLI"),
     penalty_mm=MNI_MM,
-    geometry=MNI,
+    required_grid=MNI,
 )
 _SSA_2024: Final = _through_necrosis(
     _edition_2024(
@@ -165,7 +165,7 @@ _MEN_RT_2024: Final = replace(
     penalty_mm="image diagonal",
     filter_unit="mm3",
     spurious_counted=False,
-    geometry=None,
+    required_grid=None,
     modalities=("t1c",),
     separator="_",
 )

@@ -18,7 +18,7 @@ from bratseval.challenge.labels import (
     RADIOTHERAPY_REGIONS,
     REGIONS,
 )
-from bratseval.challenge.rules import Challenge, Edition, InstanceRules, RegionRules
+from bratseval.challenge.rules import Challenge, Edition, OneToOneRules, RegionRules
 from bratseval.challenge.sources import (
     ID_2024,
     ID_2026,
@@ -29,18 +29,16 @@ from bratseval.challenge.sources import (
     SRI24_MM,
 )
 
-_ANY_SIZE: Final = InstanceRules()  # large and small lesions are not told apart
+_ANY_SIZE: Final = OneToOneRules()  # large and small lesions are not distinguished
 
 
-def _instances(
+def _edition_2026(
     challenge: Challenge,
     title: str,
     labels: Mapping[int, str],
     regions: Mapping[str, frozenset[int]],
     *sources: str,
-    rules: InstanceRules = _ANY_SIZE,
-    penalty_mm: float = SRI24_2026_MM,
-    case_id: str = ID_2026,
+    rules: OneToOneRules = _ANY_SIZE,
 ) -> Edition:
     return Edition(
         name=f"{challenge}-2026",
@@ -50,10 +48,10 @@ def _instances(
         family="instances-2026",
         labels=labels,
         regions={region: RegionRules(labels_of) for region, labels_of in regions.items()},
-        penalty_mm=penalty_mm,
-        case_id=case_id,
+        penalty_mm=SRI24_2026_MM,
+        case_id=ID_2026,
         sources=sources,
-        instances=rules,
+        one_to_one=rules,
     )
 
 
@@ -67,9 +65,9 @@ def _bundled(configuration: str) -> str:
 
 
 # score.py: mets --vol_threshold 27 --overlap_threshold 0.2 (the package's own defaults are 20 and 0.1)
-_METS_2026: Final = InstanceRules(vol_threshold_mm3=27.0, overlap_threshold=0.2)
+_METS_2026: Final = OneToOneRules(vol_threshold_mm3=27.0, overlap_threshold=0.2)
 _MET_2026: Final = replace(
-    _instances(
+    _edition_2026(
         "met",
         "BraTS 2026 Metastases",
         POST_TREATMENT_LABELS,
@@ -90,11 +88,11 @@ _MET_2025: Final = replace(
     penalty_mm=SRI24_MM,
     case_id=ID_2024,
     sources=("mlcommons/GaNDLF, problem type segmentation_brats", PLATFORM_2025, _bundled("mets")),
-    instances=InstanceRules(empty_is_perfect=True),
+    one_to_one=OneToOneRules(empty_is_perfect=True),
 )
 # "seg" for PED and GoAT: global values, and counts of components of any size
 _SEG_2026: Final = (
-    _instances(
+    _edition_2026(
         "ped",
         "BraTS 2026 Pediatrics",
         PAEDIATRIC_LABELS,
@@ -102,18 +100,20 @@ _SEG_2026: Final = (
         _bundled("ped"),
         PLATFORM_2026,
     ),
-    _instances("goat", "BraTS 2026 GoAT", LABEL_NAMES, _ordered(REGIONS, "ET TC WT"), _bundled("GoAT"), PLATFORM_2026),
+    _edition_2026(
+        "goat", "BraTS 2026 GoAT", LABEL_NAMES, _ordered(REGIONS, "ET TC WT"), _bundled("GoAT"), PLATFORM_2026
+    ),
 )
 # Bundled with the evaluator, but no task of 2026: score.py knows MET, PED and GoAT.
 _UNSCORED_2026: Final = (
-    _instances(
+    _edition_2026(
         "gli",
         "BraTS Adult Glioma after treatment, evaluator of 2026",
         POST_TREATMENT_LABELS,
         _ordered(POST_TREATMENT_REGIONS, "SNFH ET NETC RC TC WT"),
         _bundled("gli"),
     ),
-    _instances(
+    _edition_2026(
         "men",
         "BraTS Meningioma, evaluator of 2026",
         LABEL_NAMES,
@@ -121,14 +121,14 @@ _UNSCORED_2026: Final = (
         _bundled("MenPre"),
     ),
     replace(
-        _instances(
+        _edition_2026(
             "men-rt",
             "BraTS Meningioma Radiotherapy, evaluator of 2026",
             RADIOTHERAPY_LABELS,
             RADIOTHERAPY_REGIONS,
             _bundled("MenRT"),
-            case_id=ID_2024,  # 0.0.9; 0.0.8 finds no case of this challenge's names
         ),
+        case_id=ID_2024,  # 0.0.9; 0.0.8 finds no case of this challenge's names
         reference_end=r"[-_](?:seg|gtv)",
         modalities=("t1c",),
         separator="_",

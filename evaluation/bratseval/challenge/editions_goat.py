@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Final
 
 from bratseval.challenge.editions_2023_2025 import LESIONWISE
-from bratseval.challenge.rules import Edition, Geometry
+from bratseval.challenge.rules import Edition, RequiredGrid
 from bratseval.challenge.sources import ID_GOAT, PLATFORM_2024, PLATFORM_2025, SRI24_ANYWHERE
 
 
-def _cohort(year: int, cohort: str, entry: Edition, platform: str, geometry: Geometry | None) -> Edition:
+def _cohort(year: int, cohort: str, entry: Edition, platform: str, required_grid: RequiredGrid | None) -> Edition:
     """GoAT's cases of one cohort: the cohort's rules, GoAT's names of files (goat-validation-phase.cwl)."""
     return replace(
         entry,
@@ -23,7 +23,7 @@ def _cohort(year: int, cohort: str, entry: Edition, platform: str, geometry: Geo
         title=f"BraTS {year} GoAT, cohort {cohort.upper()}",
         case_id=ID_GOAT,
         reference_end="-seg",
-        geometry=geometry,
+        required_grid=required_grid,
         sources=(entry.sources[0], platform),
     )
 

@@ -20,7 +20,7 @@ class Metric:
     Attributes:
         key: the official script's name of the value.
         column: the platform's name of it, without the region.
-        title: for people.
+        title: its name for people, without the unit.
         kind: what is measured.
         worst: what it is in a case without a usable prediction: 0, the edition's penalty, or as counted.
         tolerance_mm: of a surface Dice (NSD) where editions differ in it.
@@ -39,6 +39,11 @@ class Metric:
     def unit(self) -> str:
         """mm, voxels, mm³, lesions, or nothing for a fraction."""
         return self.own_unit or _UNITS.get(self.kind, "mm" if self.worst == "penalty" else "")
+
+    @property
+    def heading(self) -> str:
+        """The title with the unit of what is measured in one; counts and fractions have none to show."""
+        return self.title if self.unit in ("", "lesions") else f"{self.title} in {self.unit}"
 
     @property
     def larger_is_better(self) -> bool | None:
@@ -97,7 +102,7 @@ _COUNTS: Final = (
 _GLOBAL: Final = (
     _same("global_dsc", "Dice", "dice"),
     _same("global_nsd", "NSD", "nsd"),
-    Metric("global_hd95", "global_hd95", "HD95 in voxels", "hd95", "penalty", own_unit="voxels"),
+    Metric("global_hd95", "global_hd95", "HD95", "hd95", "penalty", own_unit="voxels"),
 )
 _METS: Final = (
     _same("large_instance_tp", "Detected large lesions", "count"),
@@ -118,7 +123,7 @@ _METS: Final = (
 # Corrected: the official whole masks are measured in voxels, the official lesions with the voxel edges of x and z
 # exchanged (scoring/rules_2026.py).
 _GLOBAL_MM: Final = (
-    _same("global_hd95_mm", "HD95 in mm", "hd95", "penalty"),
+    _same("global_hd95_mm", "HD95", "hd95", "penalty"),
     _same("global_nsd_1mm", "NSD at 1 mm", "nsd"),
 )
 _METS_XYZ: Final = (
@@ -135,7 +140,7 @@ def official_metrics(edition: Edition) -> tuple[Metric, ...]:
     """The values of an edition's official script, in the order of the platform's tables."""
     if edition.family != "instances-2026":
         return _at_tolerances(_LESIONWISE, edition)
-    if edition.instances is None or edition.instances.vol_threshold_mm3 is None:
+    if edition.one_to_one is None or edition.one_to_one.vol_threshold_mm3 is None:
         return (*_COUNTS, *_GLOBAL)
     return (*_COUNTS, *_METS, *_GLOBAL)  # in the order of the platform's CSV; what `mets` does not write stands last
 
@@ -151,8 +156,13 @@ def corrected_metrics(edition: Edition) -> tuple[Metric, ...]:
         return _at_tolerances(_WHOLE, edition)
     if edition.family != "instances-2026":
         return ()
-    told_apart = edition.instances is not None and edition.instances.vol_threshold_mm3 is not None
-    return (*_GLOBAL_MM, *_METS_XYZ) if told_apart else _GLOBAL_MM
+    by_size = edition.one_to_one is not None and edition.one_to_one.vol_threshold_mm3 is not None
+    return (*_GLOBAL_MM, *_METS_XYZ) if by_size else _GLOBAL_MM
+
+
+def first_metric(edition: Edition, kind: Kind) -> Metric:
+    """The first official metric of a kind: lesion-wise where an edition has that, else of the whole region."""
+    return next(metric for metric in official_metrics(edition) if metric.kind == kind)
 
 
 def metric_of_column(column: str, edition: Edition) -> Metric | None:

@@ -1,4 +1,4 @@
-"""What there is to say about an edition: how it names, checks and counts. No numbers here; they stand in `editions`."""
+"""The types of an edition: how it names, checks, scores and ranks. The numbers are in `editions_*`."""
 
 import math
 from collections.abc import Collection, Mapping
@@ -7,8 +7,8 @@ from typing import Final, Literal, get_args
 
 from bratseval.challenge.labels import MODALITIES, Modality
 
-# The official code that scores an edition; editions of different families are never comparable.
 Challenge = Literal["gli", "ssa", "ped", "men", "men-rt", "met", "goat"]
+# The official code that scores an edition; editions of different families are never comparable.
 Family = Literal["lesionwise-2023", "lesionwise-2024", "instances-2026"]
 Scheme = Literal["case-ranks", "mean-ranks", "rank-sum"]
 Missing = Literal["worst", "left-out"]
@@ -40,12 +40,12 @@ class RegionRules:
 
 
 @dataclass(frozen=True)
-class InstanceRules:
-    """What an edition makes of components that are matched one to one, without any dilation.
+class OneToOneRules:
+    """How an edition scores components that are matched one to one, without dilation.
 
     Attributes:
         vol_threshold_mm3: lesions of at least this volume are large and scored one by one,
-            smaller ones are only found or missed; None where an edition does not tell them apart.
+            smaller ones are only found or missed; None where an edition does not distinguish them.
         overlap_threshold: the Dice from which a lesion counts as found in the F1 of
             large and of small lesions; None likewise.
         empty_is_perfect: a region that both leave empty scores Dice and NSD 1 and HD95
@@ -58,12 +58,12 @@ class InstanceRules:
 
 
 @dataclass(frozen=True)
-class Geometry:
-    """What the platform demands of a prediction's grid.
+class RequiredGrid:
+    """The voxel grid that the platform requires of a prediction.
 
     Attributes:
         shape: voxels along (x, y, z).
-        qform: (4, 4) rows, or None where any is taken.
+        qform: (4, 4) rows; None: any is accepted.
     """
 
     shape: tuple[int, int, int]
@@ -100,7 +100,7 @@ class Edition:
         regions: the rules of each region, in the official order.
         penalty_mm: HD95 of a missed or spurious lesion, and of a missing prediction; the
             image's diagonal is counted in voxels, as the official code does.
-        case_id: pattern of the part of a file's name that tells the case.
+        case_id: pattern of the part of a file's name that identifies the case.
         sources: where the numbers are from.
         unscored: regions that are not scored and only join lesions of others.
         filter_unit: predicted lesions of at most the region's `small_mm3` are deleted
@@ -108,11 +108,11 @@ class Edition:
         nsd_tolerances_mm: distances at which NSD is given; none, none given.
         spurious_counted: spurious lesions enter the means.
         spacing_from: the prediction's header (pixdim), or its affine rounded to float32.
-        geometry: of a prediction, as the platform checks it; None checks no size.
+        required_grid: of a prediction, as the platform checks it; None checks no size.
         reference_end: pattern of what follows the case's id in a reference's name.
         modalities: those of a case; optional ones may be absent.
         separator: between a case's id and the modality in a file's name.
-        instances: the rules of the family of 2026, for its editions alone.
+        one_to_one: the rules of the family of 2026; None in the other families.
         cohort: of GoAT's cases, where each cohort has rules of its own.
         ranking: how the organisers rank; None where nobody has stated it.
     """
@@ -132,12 +132,12 @@ class Edition:
     nsd_tolerances_mm: tuple[float, ...] = ()
     spurious_counted: bool = True
     spacing_from: Literal["header", "affine"] = "header"
-    geometry: Geometry | None = None
+    required_grid: RequiredGrid | None = None
     reference_end: str = "-seg"
     modalities: tuple[Modality, ...] = MODALITIES
     optional: tuple[Modality, ...] = ()
     separator: Literal["-", "_"] = "-"
-    instances: InstanceRules | None = None
+    one_to_one: OneToOneRules | None = None
     cohort: str = ""
     ranking: RankingRules | None = None
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from bratseval.challenge.rules import Geometry
+from bratseval.challenge.rules import RequiredGrid
 
 # Official code. The 2024 and 2025 states of one repository differ in NSD, in MET, and in MEN, which came in 2025.
 METRICS_2023: Final = "rachitsaluja/BraTS-2023-Metrics@43c9052 metrics.py"
@@ -21,9 +21,9 @@ MNI_MM: Final = 337.0  # metrics_GLI.py since 2024: sqrt(182^2 + 218^2 + 182^2) 
 
 # validate.py: shape and qform in 2023; validate2024.py: the shape alone in 2024, three axes since
 SRI24_SHAPE: Final = (240, 240, 155)
-SRI24: Final = Geometry(SRI24_SHAPE, ((-1, 0, 0, 0), (0, -1, 0, 239), (0, 0, 1, 0), (0, 0, 0, 1)))
-SRI24_ANYWHERE: Final = Geometry(SRI24_SHAPE)
-MNI: Final = Geometry((182, 218, 182))
+SRI24: Final = RequiredGrid(SRI24_SHAPE, ((-1, 0, 0, 0), (0, -1, 0, 239), (0, 0, 1, 0), (0, 0, 0, 1)))
+SRI24_ANYWHERE: Final = RequiredGrid(SRI24_SHAPE)
+MNI: Final = RequiredGrid((182, 218, 182))
 
 # Ids in file names: defaults of validate.py, patterns in wf-segmentation/*.cwl
 ID_2023: Final = r"\d{5}-\d{3}"

@@ -52,7 +52,7 @@ def _tell(
         InputError: the two can't stand in one table.
     """
     from bratseval.leaderboard import table_of
-    from bratseval.ranking import compare, settings_of
+    from bratseval.ranking import ComparisonSettings, compare, settings_of
 
     tables = table_of(pair[0]), table_of(pair[1])
     problems = _differences(called, tables)
@@ -63,7 +63,8 @@ def _tell(
     if not (metrics and missing):
         usual = settings_of(edition)
         metrics, missing = metrics or usual.metrics, missing or usual.missing
-    comparison = compare(*pair, edition, tuple(metrics), missing, arguments.permutations, arguments.seed)
+    settings = ComparisonSettings(tuple(metrics), missing, arguments.permutations, arguments.seed)
+    comparison = compare(*pair, edition, settings)
     lines = [
         f"A: {called[0]}",
         f"B: {called[1]}",

@@ -31,7 +31,7 @@ def _mounted_parameters() -> Path:
 def _evaluate(arguments: argparse.Namespace) -> int:
     from bratseval.cli.progress import Progress
     from bratseval.results.medperf import read_parameters, results_yaml, write_results
-    from bratseval.results.score_submission import score_submission
+    from bratseval.results.score_submission import ScoringOptions, score_submission
 
     rules = read_parameters(arguments.parameters_file)
     output: Path = arguments.output_path
@@ -41,7 +41,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     try:
         with Progress(rules) as progress:
             scored = score_submission(
-                arguments.predictions, arguments.labels, rules, jobs=cores(), on_case=progress.case
+                arguments.predictions, arguments.labels, rules, ScoringOptions(jobs=cores()), progress.case
             )
         write_results(output, results_yaml(scored.cases, rules, scored.unknown))
     except OSError as error:

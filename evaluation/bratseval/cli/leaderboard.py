@@ -11,7 +11,7 @@ from bratseval.cli.leaderboard_file import add_leaderboard_option, on_leaderboar
 from bratseval.cli.printable import printable
 
 if TYPE_CHECKING:
-    from bratseval.leaderboard import Entry, Leaderboard, SubmissionScores, Table
+    from bratseval.leaderboard import Leaderboard, LeaderboardEntry, SubmissionScores, Table
 
 
 def add_leaderboard(parser: argparse.ArgumentParser) -> None:
@@ -113,7 +113,7 @@ def _show(arguments: argparse.Namespace) -> int:
     return on_leaderboard(arguments.leaderboard, tell)
 
 
-def _described(entry: "Entry", scores: "SubmissionScores", table: str) -> list[str]:
+def _described(entry: "LeaderboardEntry", scores: "SubmissionScores", table: str) -> list[str]:
     versions = ", ".join(f"{name} {version}" for name, version in scores.versions.items())
     lines = [
         f"entry {entry.number}: {entry.name}, added {entry.added}, {entry.cases} cases, {entry.failed} failed",

@@ -5,7 +5,7 @@ import sys
 from tqdm import tqdm
 
 from bratseval.challenge import Edition
-from bratseval.challenge.metrics import official_metrics
+from bratseval.challenge.metrics import first_metric
 from bratseval.cli.printable import printable
 from bratseval.scoring.result import ScoredCase
 
@@ -39,6 +39,6 @@ def case_line(case: ScoredCase, edition: Edition) -> str:
     told = "".join(f"\n    {warning}" for warning in case.warnings)
     if case.failed:
         return f"{case.case!r}: failed: {case.reason}{told}"
-    dice = next(metric for metric in official_metrics(edition) if metric.kind == "dice")
+    dice = first_metric(edition, "dice")
     values = ", ".join(f"{region} {values[dice.key]:.3f}" for region, values in case.regions.items())
     return f"{case.case!r}: {dice.column}: {values}{told}"

@@ -56,7 +56,7 @@ def _report(arguments: argparse.Namespace) -> int:
     from bratseval.report.contents import contents_of
     from bratseval.report.standings import standings_of
 
-    contents = contents_of(_submissions(arguments))
+    contents = contents_of(_submissions(arguments), arguments.title)
     named = {submission.name: submission.scores for submission in contents.submissions}
     files = {} if arguments.cases is None else _files(contents, arguments)
     published = published_beside(contents.edition.name) if arguments.published else ()
@@ -70,7 +70,6 @@ def _report(arguments: argparse.Namespace) -> int:
     try:
         written = write_report(
             arguments.output,
-            arguments.title,
             contents,
             standings_of(rank(named, contents.edition, settings(contents.edition, arguments)), published),
             files,

@@ -84,13 +84,14 @@ def _score_into(output: Path | None, arguments: argparse.Namespace, rules: Editi
 
 def _scored(arguments: argparse.Namespace, rules: Edition) -> "SubmissionScores":
     from bratseval.cli.progress import Progress
-    from bratseval.results.score_submission import score_submission, score_two_files
+    from bratseval.results.score_submission import ScoringOptions, score_submission, score_two_files
 
     paths = (arguments.predictions, arguments.references)
     if _is_file(arguments.references):
         return score_two_files(*paths, rules, arguments.labels)
     with Progress(rules) as progress:
-        return score_submission(*paths, rules, arguments.only or (), arguments.labels, arguments.jobs, progress.case)
+        options = ScoringOptions(arguments.only or (), arguments.labels, arguments.jobs)
+        return score_submission(*paths, rules, options, progress.case)
 
 
 def _is_file(references: Path) -> bool:

@@ -52,7 +52,9 @@ class FoundCases:
     problems: Mapping[str, str] = field(default_factory=dict)
 
 
-def find_cases(folder: Path, *, mounted: bool = False, needed: Collection[Modality] = MODALITIES) -> FoundCases:
+def find_cases(
+    folder: Path, *, mounted: bool = False, needed: Collection[Modality] = MODALITIES, separator: str = "-"
+) -> FoundCases:
     """The cases of a folder of case folders, or of one case folder.
 
     Hidden files and sub-folders without any NIfTI file are ignored.
@@ -62,6 +64,8 @@ def find_cases(folder: Path, *, mounted: bool = False, needed: Collection[Modali
         mounted: the folder is a mount point with a meaningless name, so a single case in it
             gets its id from the common part of its files' names.
         needed: the modalities that a case must have; MEN-RT needs only t1c (`Edition.needed`).
+        separator: what messages put before a modality in a file's name (`Edition.separator`);
+            files are found with either, because teams rename theirs.
 
     Raises:
         InputError: the folder does not exist, or contains no case at all.
@@ -76,7 +80,7 @@ def find_cases(folder: Path, *, mounted: bool = False, needed: Collection[Modali
     if not entries:
         raise InputError(
             f"{folder}: contains no case, expected folders with files that end in "
-            f"{', '.join(f'-{m}.nii.gz' for m in needed)}. Check the path."
+            f"{', '.join(f'{separator}{m}.nii.gz' for m in needed)}. Check the path."
         )
     return _collect(entries, folder, needed)
 

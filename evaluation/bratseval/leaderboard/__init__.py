@@ -3,14 +3,14 @@
 from bratseval.leaderboard.entries import Table, table_of
 from bratseval.leaderboard.platform_file import read_platform_file
 from bratseval.leaderboard.scores_file import read_scores
-from bratseval.leaderboard.store import Added, Entry, Leaderboard
+from bratseval.leaderboard.store import Added, Leaderboard, LeaderboardEntry
 from bratseval.results.submission_scores import SubmissionScores
 from bratseval.scoring.result import ScoredCase
 
 __all__ = [
     "Added",
-    "Entry",
     "Leaderboard",
+    "LeaderboardEntry",
     "ScoredCase",
     "SubmissionScores",
     "Table",

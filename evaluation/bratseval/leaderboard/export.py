@@ -10,7 +10,7 @@ from bratseval.challenge.metrics import platform_names
 from bratseval.files.atomic import write_json
 from bratseval.files.csv_table import write_csv
 from bratseval.leaderboard.entries import Table, placed
-from bratseval.leaderboard.store import Entry, Leaderboard
+from bratseval.leaderboard.store import Leaderboard, LeaderboardEntry
 from bratseval.results.submission_scores import SubmissionScores
 from bratseval.results.summary import column
 from bratseval.results.tables import without_nan
@@ -45,20 +45,20 @@ def _rows(leaderboard: Leaderboard) -> Iterator[tuple[object, ...]]:
     for entry in leaderboard.entries():
         scores = leaderboard.scores(entry.number, lesions=False)
         for case in scores.cases:
-            told = (entry.table, scores.edition, entry.number, entry.name, case.case, case.status)
-            yield from ((*told, name, value) for name, value in named_values(case, scores.edition).items())
+            first_cells = (entry.table, scores.edition, entry.number, entry.name, case.case, case.status)
+            yield from ((*first_cells, name, value) for name, value in named_values(case, scores.edition).items())
 
 
 def named_values(case: ScoredCase, edition: str) -> Mapping[str, float]:
     """Official and corrected values of a case by the names they have in cases.csv."""
-    rules = EDITIONS[edition]
+    scored_by = EDITIONS[edition]
     official = {
-        column(name, region, rules): values[key]
-        for key, name in platform_names(rules).items()
+        column(name, region, scored_by): values[key]
+        for key, name in platform_names(scored_by).items()
         for region, values in sorted(case.regions.items())
     }
     corrected = {
-        column(key, region, rules): value
+        column(key, region, scored_by): value
         for region, values in sorted(case.corrected.items())
         for key, value in values.items()
     }
@@ -69,7 +69,7 @@ def _table(number: int, table: Table) -> Mapping[str, object]:
     return {"table": number, **asdict(table), "digest": table.digest}
 
 
-def _entry(entry: Entry, scores: SubmissionScores) -> Mapping[str, object]:
+def _entry(entry: LeaderboardEntry, scores: SubmissionScores) -> Mapping[str, object]:
     cases = [_case(case) for case in scores.cases]
     return {**asdict(entry), "versions": scores.versions, "unknown": scores.unknown, "scores": cases}
 

@@ -1,11 +1,12 @@
 """What papers and teams published, to be shown beside local results; never ranked with them."""
 
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from bratseval.challenge import EDITIONS
 
 _RESULTS: Final = Path(__file__).with_name("published.toml")
 
@@ -38,9 +39,5 @@ def published_results() -> tuple[PublishedResult, ...]:
 
 def published_beside(edition: str) -> tuple[PublishedResult, ...]:
     """Those of the same challenge, of whatever year: each names its own edition and cases."""
-    return tuple(result for result in published_results() if _challenge(result.edition) == _challenge(edition))
-
-
-def _challenge(edition: str) -> str:
-    """The part of an edition's name before its year: "men-rt" of "men-rt-2024"."""
-    return re.split(r"-\d{4}", edition, maxsplit=1)[0]
+    challenge = EDITIONS[edition].challenge
+    return tuple(result for result in published_results() if EDITIONS[result.edition].challenge == challenge)

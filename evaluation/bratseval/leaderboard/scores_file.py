@@ -1,4 +1,4 @@
-"""scores.json, read as what a stranger may have written: whole, of known words, and all that is wrong told at once."""
+"""Reading scores.json as untrusted input: complete, with known keys alone, and every problem in one message."""
 
 import re
 from collections import Counter
@@ -21,7 +21,7 @@ _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
 def read_scores(path: Path) -> SubmissionScores:
-    """The scores that a scores.json tells.
+    """The scores in a scores.json.
 
     Summaries are not read: they follow from the cases.
 
@@ -31,18 +31,18 @@ def read_scores(path: Path) -> SubmissionScores:
             twice or none, no sha256 of a reference.
     """
     found = read_findings(path)
-    rules = EDITIONS.get(found.text("edition", tuple(EDITIONS)))
-    if rules is None:
+    edition = EDITIONS.get(found.text("edition", tuple(EDITIONS)))
+    if edition is None:
         raise InputError("\n".join(found.problems))
-    if found.text("family") != rules.family:
-        found.problem("family", f"does not score {rules.name}", rules.family, found.text("family"))
+    if found.text("family") != edition.family:
+        found.problem("family", f"does not score {edition.name}", edition.family, found.text("family"))
     versions = _versions(found.table("versions"))
     labels = found.text("labels", get_args(Labelling))
-    cases = tuple(_case(entry, rules) for entry in found.tables("cases"))
+    cases = tuple(_case(entry, edition) for entry in found.tables("cases"))
     _check_cases(found, cases)
     unknown = found.texts("predictions_of_no_case")
     found.finish()
-    return SubmissionScores(rules.name, labels, versions, cases, unknown)
+    return SubmissionScores(edition.name, labels, versions, cases, unknown)
 
 
 def _versions(found: Findings) -> Mapping[str, str]:
@@ -58,10 +58,10 @@ def _check_cases(found: Findings, cases: tuple[ScoredCase, ...]) -> None:
     if twice:
         found.problem("cases", "hold a case twice", "each once", twice[0])
     if len({tuple(sorted(case.regions)) for case in cases}) > 1:
-        found.problem("cases", "tell different regions", "the same regions in each", "several sets")
+        found.problem("cases", "have different regions", "the same regions in each", "several sets")
 
 
-def _case(found: Findings, rules: Edition) -> ScoredCase:
+def _case(found: Findings, edition: Edition) -> ScoredCase:
     name = found.text("scan_id", least=1, most=MAX_NAME)
     scored = found.text("state", tuple(CaseStatus)) == CaseStatus.SCORED
     files = _files(found.table("sha256"))
@@ -71,10 +71,10 @@ def _case(found: Findings, rules: Edition) -> ScoredCase:
     return ScoredCase(
         case=name,
         status=CaseStatus.SCORED if scored else CaseStatus.FAILED,
-        regions=_regions(found.table("regions"), rules),
-        corrected=_own(found.table("corrected"), rules),
-        evaluator=_own(found.table("evaluator"), rules),
-        lesions=tuple(_lesion(entry, rules) for entry in found.tables("lesions")),
+        regions=_regions(found.table("regions"), edition),
+        corrected=_own(found.table("corrected"), edition),
+        evaluator=_own(found.table("evaluator"), edition),
+        lesions=tuple(_lesion(entry, edition) for entry in found.tables("lesions")),
         reason=found.text("reason"),
         skipped_by_platform=found.text("refused"),
         warnings=found.texts("warnings"),
@@ -92,27 +92,27 @@ def _files(found: Findings) -> Mapping[str, str]:
     return files
 
 
-def _regions(found: Findings, rules: Edition) -> Mapping[str, Mapping[str, float]]:
+def _regions(found: Findings, edition: Edition) -> Mapping[str, Mapping[str, float]]:
     """The official values of each region, each of which must be there under its name."""
-    names = tuple(platform_names(rules))
+    names = tuple(platform_names(edition))
     regions = {}
-    for region in _known(found, rules):
+    for region in _known(found, edition):
         values = found.table(region)
         there = set(values.names)
-        missing, strange = [name for name in names if name not in there], sorted(there - set(names))
-        if missing or strange:
-            values.problem("", "has other values", ", ".join(names), ", ".join(strange) or f"no {missing[0]}")
+        missing, unexpected = [name for name in names if name not in there], sorted(there - set(names))
+        if missing or unexpected:
+            values.problem("", "has other values", ", ".join(names), ", ".join(unexpected) or f"no {missing[0]}")
             continue
         regions[region] = {name: values.number(name) for name in names}
     if not regions:
-        found.problem("", "tells no region", ", ".join(rules.regions), ", ".join(found.names) or "nothing")
+        found.problem("", "has no region", ", ".join(edition.regions), ", ".join(found.names) or "nothing")
     return regions
 
 
-def _own(found: Findings, rules: Edition) -> Mapping[str, Mapping[str, float]]:
+def _own(found: Findings, edition: Edition) -> Mapping[str, Mapping[str, float]]:
     """Values under names of their own."""
     regions = {}
-    for region in _known(found, rules):
+    for region in _known(found, edition):
         values = found.table(region)
         if len(values.names) > _MAX_OWN:
             values.problem("", "is too large", f"at most {_MAX_OWN} values", len(values.names))
@@ -121,19 +121,19 @@ def _own(found: Findings, rules: Edition) -> Mapping[str, Mapping[str, float]]:
     return regions
 
 
-def _known(found: Findings, rules: Edition) -> list[str]:
-    strange = [region for region in found.names if region not in rules.regions]
-    if strange:
-        found.problem("", f"has regions that {rules.name} lacks", ", ".join(rules.regions), ", ".join(strange))
-    return [region for region in rules.regions if region in found.names]
+def _known(found: Findings, edition: Edition) -> list[str]:
+    unexpected = [region for region in found.names if region not in edition.regions]
+    if unexpected:
+        found.problem("", f"has regions that {edition.name} lacks", ", ".join(edition.regions), ", ".join(unexpected))
+    return [region for region in edition.regions if region in found.names]
 
 
-def _lesion(found: Findings, rules: Edition) -> Lesion:
+def _lesion(found: Findings, edition: Edition) -> Lesion:
     outcomes: Mapping[str, Outcome] = {outcome: outcome for outcome in get_args(Outcome)}
     x, y, z = found.numbers("centroid_voxels", 3)
     x_mm, y_mm, z_mm = found.numbers("centroid_mm", 3)
     return Lesion(
-        region=found.text("region", tuple(rules.regions)),
+        region=found.text("region", tuple(edition.regions)),
         number=found.number_of("number", least=1),
         outcome=outcomes.get(found.text("outcome", tuple(outcomes)), "missed"),
         counted=found.flag("counted"),

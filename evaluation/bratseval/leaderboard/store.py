@@ -22,7 +22,7 @@ _TAG_KEY: Final = re.compile(r"[A-Za-z_][\w.-]{0,63}")
 
 
 @dataclass(frozen=True)
-class Entry:
+class LeaderboardEntry:
     """A submission on the leaderboard, without its values.
 
     Attributes:
@@ -47,7 +47,7 @@ class Entry:
 class Added:
     """What became of scores that were added: the entry that holds them, and whether it is new."""
 
-    entry: Entry
+    entry: LeaderboardEntry
     new: bool
 
 
@@ -122,11 +122,11 @@ class Leaderboard:
             for number, edition, evaluator, labels, regions, references in rows
         }
 
-    def entries(self, table: int | None = None) -> tuple[Entry, ...]:
+    def entries(self, table: int | None = None) -> tuple[LeaderboardEntry, ...]:
         """The entries of a table, or all, in the order in which they were added."""
         return self._entries("? IS NULL OR table_id = ?", table, table)
 
-    def entry(self, number: int) -> Entry:
+    def entry(self, number: int) -> LeaderboardEntry:
         """The entry of that number.
 
         Raises:
@@ -137,7 +137,7 @@ class Leaderboard:
             raise InputError(f"{self.path}: has no entry {number}, expected a number of its list. Check it.")
         return entries[0]
 
-    def find(self, called: str) -> Entry:
+    def find(self, called: str) -> LeaderboardEntry:
         """The entry of that number or name.
 
         Raises:
@@ -177,7 +177,7 @@ class Leaderboard:
             table.evaluator == IMPORTED,
         )
 
-    def _entries(self, where: str, *values: object) -> tuple[Entry, ...]:
+    def _entries(self, where: str, *values: object) -> tuple[LeaderboardEntry, ...]:
         rows = self._connection.execute(
             "SELECT id, table_id, name, digest, added,"  # noqa: S608 - `where` is one of the constants above
             " (SELECT count(*) FROM cases WHERE entry_id = entries.id),"
@@ -186,7 +186,7 @@ class Leaderboard:
             values,
         ).fetchall()
         return tuple(
-            Entry(number, table, name, digest, added, cases, failed, self._tags(number))
+            LeaderboardEntry(number, table, name, digest, added, cases, failed, self._tags(number))
             for number, table, name, digest, added, cases, failed in rows
         )
 
@@ -223,11 +223,11 @@ class Leaderboard:
 
     def _table(self, table: Table) -> int:
         """The number of a table, made if there is none."""
-        told = (table.digest, table.edition, table.evaluator, table.labels)
+        row = (table.digest, table.edition, table.evaluator, table.labels)
         self._connection.execute(
             "INSERT OR IGNORE INTO tables (digest, edition, evaluator, labels, regions, reference_sha256)"
             " VALUES (?, ?, ?, ?, ?, ?)",
-            (*told, json.dumps(table.regions), json.dumps(dict(table.references))),
+            (*row, json.dumps(table.regions), json.dumps(dict(table.references))),
         )
         (number,) = self._connection.execute("SELECT id FROM tables WHERE digest = ?", (table.digest,)).fetchone()
         return int(number)

@@ -45,14 +45,15 @@ class Values:
     """What submissions scored, axes (submission, case, column).
 
     Attributes:
-        told: as scored; NaN where there is none.
+        scored: the values as they were scored; NaN where there is none.
         missing: the prediction could not be used, or a platform's file has no number.
         undefined: nothing to score, as when reference and prediction are both empty (family "instances-2026").
-        for_ranks: larger is better, to be ranked case by case: what is undefined is best, since the answer was right.
+        for_ranks: larger is better, to be ranked case by case: what is undefined is best, because the prediction
+            was correct.
         for_means: larger is better, to be averaged: what is undefined is NaN, as on the platform.
     """
 
-    told: Array
+    scored: Array
     missing: NDArray[np.bool_]
     undefined: NDArray[np.bool_]
     for_ranks: Array
@@ -66,7 +67,7 @@ class Values:
 
 
 def columns_of(metrics: Sequence[str], regions: Sequence[str], edition: Edition) -> tuple[Column, ...]:
-    """The columns of metrics in every region told, metric by metric.
+    """The columns of metrics in every given region, metric by metric.
 
     Raises:
         InputError: a metric is named twice, or is none that is better when larger or smaller.
@@ -110,7 +111,7 @@ def _metrics(edition: Edition) -> tuple[Metric, ...]:
 def values_of(
     submissions: Sequence[SubmissionScores], columns: Sequence[Column], edition: Edition, missing: Missing
 ) -> Values:
-    """What submissions of one table scored, with what they lack treated as told.
+    """What submissions of one table scored, with missing values treated as `missing` says.
 
     Args:
         submissions: all with the same cases.
@@ -122,18 +123,18 @@ def values_of(
     """
     cases = sorted(case.case for case in submissions[0].cases)
     by_case = [{case.case: case for case in scores.cases} for scores in submissions]
-    told = np.array([[[_value(of[case], col) for col in columns] for case in cases] for of in by_case])
+    scored = np.array([[[_value(of[case], col) for col in columns] for case in cases] for of in by_case])
     failed = np.array([[of[case].failed for case in cases] for of in by_case])[:, :, np.newaxis]
     _check_metrics(by_case, columns)
-    absent = np.isnan(told)
+    absent = np.isnan(scored)
     undefined = absent & ~failed & (edition.family == "instances-2026")
-    gone = (absent & ~undefined) | failed
-    worst = np.array([_worst(told[:, :, j], col, edition) for j, col in enumerate(columns)])
-    told = np.where(np.isinf(told), worst, told)
+    lacking = (absent & ~undefined) | failed
+    worst = np.array([_worst(scored[:, :, j], col, edition) for j, col in enumerate(columns)])
+    scored = np.where(np.isinf(scored), worst, scored)
     sign = np.array([1.0 if col.larger_is_better else -1.0 for col in columns])
-    kept = np.where(gone & absent, worst, told) if missing == "worst" else np.where(gone, np.nan, told)
+    kept = np.where(lacking & absent, worst, scored) if missing == "worst" else np.where(lacking, np.nan, scored)
     for_means = np.where(undefined, np.nan, kept * sign)
-    return Values(told, gone, undefined, np.where(undefined, np.inf, for_means), for_means)
+    return Values(scored, lacking, undefined, np.where(undefined, np.inf, for_means), for_means)
 
 
 def _value(case: ScoredCase, col: Column) -> float:
@@ -151,11 +152,11 @@ def _check_metrics(by_case: Sequence[dict[str, ScoredCase]], columns: Sequence[C
             raise InputError(f"{col.metric}: no entry has it, expected a column of cases.csv. Check --metrics.")
 
 
-def _worst(told: Array, col: Column, edition: Edition) -> float:
+def _worst(scored: Array, col: Column, edition: Edition) -> float:
     """The worst value of a column; where the penalty is each image's own, the largest that was scored."""
     if col.larger_is_better:
         return 0.0
     if edition.penalty_mm != "image diagonal":
         return edition.penalty_mm
-    finite = told[np.isfinite(told)]
+    finite = scored[np.isfinite(scored)]
     return float(finite.max()) if finite.size else 0.0

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.challenge import Edition
+from bratseval.challenge.ranking import PERMUTATIONS
 from bratseval.challenge.rules import Missing
 from bratseval.leaderboard import SubmissionScores
 from bratseval.ranking.columns import Column, columns_of, values_of
@@ -70,32 +71,40 @@ class Comparison:
         return sum(case.won < case.lost for case in self.cases)
 
 
-def compare(
-    first: SubmissionScores,
-    second: SubmissionScores,
-    edition: Edition,
-    metrics: Sequence[str],
-    missing: Missing,
-    permutations: int,
-    seed: int,
-) -> Comparison:
-    """Compare two submissions of one table in every region.
+@dataclass(frozen=True)
+class ComparisonSettings:
+    """How two submissions are compared.
 
-    Args:
+    Attributes:
         metrics: by their names in cases.csv, without the region.
         missing: as in `columns.values_of`.
+        permutations: of each test.
+        seed: of the permutations.
+    """
+
+    metrics: tuple[str, ...]
+    missing: Missing
+    permutations: int = PERMUTATIONS
+    seed: int = 0
+
+
+def compare(
+    first: SubmissionScores, second: SubmissionScores, edition: Edition, settings: ComparisonSettings
+) -> Comparison:
+    """Compare two submissions of one table in every region.
 
     Raises:
         InputError: a metric is unknown.
     """
-    columns = columns_of(metrics, first.regions, edition)
-    values = values_of((first, second), columns, edition, missing)
+    columns = columns_of(settings.metrics, first.regions, edition)
+    values = values_of((first, second), columns, edition, settings.missing)
+    tests = settings.permutations, settings.seed
     turned = values.for_means[0] - values.for_means[1]  # (case, column), positive where the first is better
-    p = permutation_p(np.nan_to_num(turned).T, permutations, seed, two_sided=True)
+    p = permutation_p(np.nan_to_num(turned).T, *tests, two_sided=True)
     return Comparison(
         columns=tuple(_column(column, values.for_means[:, :, j], float(p[j])) for j, column in enumerate(columns)),
         cases=_cases(sorted(case.case for case in first.cases), columns, turned, values.for_ranks),
-        p=_overall(case_ranks(values.for_ranks, "average"), permutations, seed),
+        p=_overall(case_ranks(values.for_ranks, "average"), *tests),
     )
 
 
@@ -105,14 +114,16 @@ def _overall(by_case: Array, permutations: int, seed: int) -> float:
 
 
 def _column(column: Column, values: Array, p: float) -> ColumnComparison:
-    """Args:
-    values: (2, case), larger is better.
+    """One column compared.
+
+    Args:
+        values: (2, case), larger is better; cases where either is NaN are left out.
     """
-    there = values[:, ~np.isnan(values).any(axis=0)]
+    defined = values[:, ~np.isnan(values).any(axis=0)]
     sign = 1.0 if column.larger_is_better else -1.0
-    first, second = (float(row.mean()) * sign if row.size else float("nan") for row in there)
-    better, worse = np.count_nonzero(there[0] > there[1]), np.count_nonzero(there[0] < there[1])
-    return ColumnComparison(column, first, second, int(better), int(worse), there.shape[1] - int(better + worse), p)
+    first, second = (float(row.mean()) * sign if row.size else float("nan") for row in defined)
+    better, worse = np.count_nonzero(defined[0] > defined[1]), np.count_nonzero(defined[0] < defined[1])
+    return ColumnComparison(column, first, second, int(better), int(worse), defined.shape[1] - int(better + worse), p)
 
 
 def _cases(names: Sequence[str], columns: Sequence[Column], turned: Array, ranked: Array) -> tuple[CaseComparison, ...]:
@@ -120,7 +131,7 @@ def _cases(names: Sequence[str], columns: Sequence[Column], turned: Array, ranke
     found = []
     for number, name in enumerate(names):
         won, lost = (int(np.count_nonzero(ranked[a, number] > ranked[b, number])) for a, b in ((0, 1), (1, 0)))
-        told = {column.name: float(turned[number, j]) * sign[j] for j, column in enumerate(columns)}
+        differences = {column.name: float(turned[number, j]) * sign[j] for j, column in enumerate(columns)}
         by_first = [turned[number, j] for j, column in enumerate(columns) if column.metric == columns[0].metric]
-        found.append((won - lost, float(np.nansum(by_first)), CaseComparison(name, won, lost, told)))
+        found.append((won - lost, float(np.nansum(by_first)), CaseComparison(name, won, lost, differences)))
     return tuple(case for *_, case in sorted(found, key=lambda entry: (entry[0], entry[1], entry[2].case)))

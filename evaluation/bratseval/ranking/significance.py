@@ -94,7 +94,7 @@ def holm(p: Array) -> Array:
 def tiers(adjusted: Array, alpha: float = ALPHA) -> tuple[int, ...]:
     """The tier of each submission, from 1, best first.
 
-    A tier holds its first submission and those behind it that the test does not tell from
+    A tier holds its first submission and those behind it that the test does not distinguish from
     that one; the next that it does, or can't test, begins the next tier.
 
     Args:

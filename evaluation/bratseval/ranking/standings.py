@@ -111,8 +111,8 @@ def settings_of(edition: Edition) -> RankingSettings:
     rules = edition.ranking
     if rules is None:
         raise InputError(
-            f"{edition.name}: no organiser has stated how it ranks, so there is nothing to follow. "
-            "Choose an edition that ranks, or name --metrics, --scheme and --missing yourself."
+            f"{edition.name}: no organiser has stated how it ranks, expected a stated ranking. "
+            "Give --metrics, --scheme and --missing to rank it explicitly."
         )
     return RankingSettings(rules.metrics, rules.scheme, rules.missing, sources=rules.sources)
 
@@ -160,8 +160,8 @@ class _Placed:
 
     def __init__(self, values: Values, settings: RankingSettings, cases: int) -> None:
         def scored(weights: Array) -> Array:
-            told = values.for_ranks if settings.scheme == "case-ranks" else values.for_means
-            return scores(told, weights, settings.scheme, settings.ties)
+            ranked = values.for_ranks if settings.scheme == "case-ranks" else values.for_means
+            return scores(ranked, weights, settings.scheme, settings.ties)
 
         self.weights = bootstrap_weights(cases, settings.samples, settings.seed)
         whole = scored(np.ones((1, cases)))

@@ -12,12 +12,13 @@ from typing import Final
 
 import numpy as np
 
+from bratseval.challenge.metrics import Metric
 from bratseval.errors import InputError
 from bratseval.files.atomic import write_bytes, write_text
 from bratseval.files.sha256 import sha256_of_bytes
 from bratseval.process_map import map_in_order
 from bratseval.report.case_page import Place, case_page, page_name
-from bratseval.report.contents import Contents, Measure, measures_of, number
+from bratseval.report.contents import Contents, metrics_shown, number
 from bratseval.report.images import CaseFiles
 from bratseval.report.plots import case_by_case, distributions
 from bratseval.report.standings import Standings
@@ -40,7 +41,6 @@ class Written:
 
 def write_report(
     folder: Path,
-    title: str,
     contents: Contents,
     standings: Standings | None,
     files: Mapping[str, CaseFiles],
@@ -54,10 +54,10 @@ def write_report(
         standings: ranks, intervals and p-values; None leaves them out.
         files: what there is to show of a case; a case that is not in it has a page without images.
         jobs: processes at most.
-        on_case: told each case as its page is written.
+        on_case: called with each case as its page is written.
 
     Raises:
-        OSError: the disk refuses.
+        OSError: the folder can't be written.
         InputError: the vendored viewer is not what it should be.
     """
     pages = folder / FOLDER
@@ -72,7 +72,7 @@ def write_report(
     for case in map_in_order(partial(_write_page, pages, contents), work, min(jobs, len(work))):
         on_case(case)
     front = folder / FRONT
-    write_text(front, _front(title, contents, standings, [f"{FOLDER}/{name}" for name in names]))
+    write_text(front, _front(contents, standings, [f"{FOLDER}/{name}" for name in names]))
     case_bytes = sum(path.stat().st_size for path in pages.iterdir())
     return Written(front, front.stat().st_size, case_bytes)
 
@@ -95,62 +95,62 @@ def _copy_viewer(target: Path) -> None:
     write_bytes(target, data)
 
 
-def _front(title: str, contents: Contents, standings: Standings | None, hrefs: Sequence[str]) -> str:
-    measures = measures_of(contents.edition)
+def _front(contents: Contents, standings: Standings | None, hrefs: Sequence[str]) -> str:
+    metrics = metrics_shown(contents.edition)
     return render(
         "front.html",
-        title=title,
+        title=contents.title,
         edition=contents.edition,
         evaluator=contents.submissions[0].scores.evaluator,
         submissions=contents.submissions,
         cases=contents.cases,
         standings=standings,
-        distributions=[_distribution(contents, measure, hrefs) for measure in measures],
-        pairs=_pairs(contents, measures[0], hrefs),
-        case_heads=[f"{entry.name}: {measure.title}" for measure in measures for entry in contents.submissions],
-        case_rows=_case_rows(contents, measures, hrefs),
+        distributions=[_distribution(contents, metric, hrefs) for metric in metrics],
+        pairs=_pairs(contents, metrics[0], hrefs),
+        case_heads=[f"{entry.name}: {metric.heading}" for metric in metrics for entry in contents.submissions],
+        case_rows=_case_rows(contents, metrics, hrefs),
         script=asset("front.js"),
     )
 
 
-def _distribution(contents: Contents, measure: Measure, hrefs: Sequence[str]) -> str:
+def _distribution(contents: Contents, metric: Metric, hrefs: Sequence[str]) -> str:
     values = {
-        region: {entry.name: contents.column(entry, region, measure.key) for entry in contents.submissions}
+        region: {entry.name: contents.column(entry, region, metric.key) for entry in contents.submissions}
         for region in contents.regions
     }
-    return distributions(values, measure.title, hrefs)
+    return distributions(values, metric.heading, hrefs)
 
 
-def _pairs(contents: Contents, measure: Measure, hrefs: Sequence[str]) -> list[Mapping[str, object]]:
+def _pairs(contents: Contents, metric: Metric, hrefs: Sequence[str]) -> list[Mapping[str, object]]:
     submissions = contents.submissions
     pairs = list(combinations(submissions, 2))
     if len(pairs) > _MOST_PAIRS:
         pairs = list(pairwise(submissions))
-    told: list[Mapping[str, object]] = []
+    rows: list[Mapping[str, object]] = []
     for first, second in pairs:
-        one, other = (contents.mean_of_regions(entry, measure.key) for entry in (first, second))
+        one, other = (contents.mean_of_regions(entry, metric.key) for entry in (first, second))
         change = (other - one)[~np.isnan(other - one)]
-        told.append(
+        rows.append(
             {
                 "first": first.name,
                 "second": second.name,
-                "unit": measure.title,
+                "unit": metric.heading,
                 "won": int(np.count_nonzero(change > _EQUAL)),
                 "lost": int(np.count_nonzero(change < -_EQUAL)),
                 "equal": int(np.count_nonzero(np.abs(change) <= _EQUAL)),
-                "plot": case_by_case(one, other, (first.name, second.name), measure.title, hrefs),
+                "plot": case_by_case(one, other, (first.name, second.name), metric.heading, hrefs),
             }
         )
-    return told
+    return rows
 
 
-def _case_rows(contents: Contents, measures: Sequence[Measure], hrefs: Sequence[str]) -> list[Mapping[str, object]]:
+def _case_rows(contents: Contents, metrics: Sequence[Metric], hrefs: Sequence[str]) -> list[Mapping[str, object]]:
     """A row for each case, the one with the lowest mean Dice over submissions first; what is undefined comes last."""
-    columns = [contents.mean_of_regions(entry, measure.key) for measure in measures for entry in contents.submissions]
+    columns = [contents.mean_of_regions(entry, metric.key) for metric in metrics for entry in contents.submissions]
     dices = np.array(columns[: len(contents.submissions)])
     there = ~np.isnan(dices)
     mean = np.where(there.any(axis=0), np.where(there, dices, 0).sum(axis=0) / np.maximum(there.sum(axis=0), 1), np.inf)
-    digits = [3 if measure.more_is_better else 1 for measure in measures for _ in contents.submissions]
+    digits = [3 if metric.larger_is_better else 1 for metric in metrics for _ in contents.submissions]
     return [
         {
             "case": contents.cases[i],

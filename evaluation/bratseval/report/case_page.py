@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bratseval.errors import InputError
 from bratseval.files.orientation import to_lps
-from bratseval.report.contents import Contents, lesion_rows, measures_of, number
+from bratseval.report.contents import Contents, lesion_rows, metrics_shown, number
 from bratseval.report.images import CaseFiles, CaseVolumes, read_volumes
 from bratseval.report.mosaics import colour_of, rgb, slices_through, strip
 from bratseval.report.payload import (
@@ -74,35 +74,35 @@ def case_page(contents: Contents, case: str, place: Place, files: CaseFiles | No
 
 
 def _scores(contents: Contents, case: str) -> Mapping[str, object]:
-    measures = measures_of(contents.edition)
+    metrics = metrics_shown(contents.edition)
     rows = []
     for submission in contents.submissions:
         scored = contents.case(submission, case)
-        told = "; ".join(filter(None, (scored.reason, *scored.warnings)))
-        values = [scored.regions[region][measure.key] for measure in measures for region in contents.regions]
+        reason = "; ".join(filter(None, (scored.reason, *scored.warnings)))
+        values = [scored.regions[region][metric.key] for metric in metrics for region in contents.regions]
         rows.append(
             {
                 "name": submission.name,
                 "state": scored.status,
-                "told": told,
+                "reason": reason,
                 "shown": [number(value) for value in values],
             }
         )
-    columns = [f"{region} {measure.title}" for measure in measures for region in contents.regions]
+    columns = [f"{region} {metric.heading}" for metric in metrics for region in contents.regions]
     return {"columns": columns, "scores": rows}
 
 
 def _shown(contents: Contents, volumes: CaseVolumes) -> Mapping[str, object]:
     """What the template has of the images; everything is cut to where there is something first."""
-    answered = [
+    predictions = [
         (submission.name, prediction)
         for submission, prediction in zip(contents.submissions, volumes.predictions, strict=True)
         if prediction is not None
     ]
-    box = box_of([*volumes.images.values(), volumes.reference, *(labels for _, labels in answered)])
+    box = box_of([*volumes.images.values(), volumes.reference, *(labels for _, labels in predictions)])
     images = {modality: grey(image[box]) for modality, image in volumes.images.items()}
     reference = volumes.reference[box]
-    overlays = [("reference", reference), *((name, labels[box]) for name, labels in answered)]
+    overlays = [("reference", reference), *((name, labels[box]) for name, labels in predictions)]
     apart = [None, *(difference(labels, reference) for _, labels in overlays[1:])]
     values = sorted({value for _, labels in overlays for value in values_of(labels)})
     names = {value: contents.edition.labels.get(value, f"label {value}") for value in values}
@@ -120,8 +120,8 @@ def _shown(contents: Contents, volumes: CaseVolumes) -> Mapping[str, object]:
         "data": {
             "images": {modality: text(image) for modality, image in images.items()},
             "overlays": [
-                {"labels": text(labels), "difference": None if told is None else text(told)}
-                for (_, labels), told in zip(overlays, apart, strict=True)
+                {"labels": text(labels), "difference": None if differs is None else text(differs)}
+                for (_, labels), differs in zip(overlays, apart, strict=True)
             ],
             "labels": [{"value": value, "name": names[value], "rgb": colour_of(value)} for value in values],
             "differences": [

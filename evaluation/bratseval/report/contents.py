@@ -1,4 +1,4 @@
-"""What a report tells: its submissions, their cases side by side, and each case's lesions."""
+"""What a report shows: its submissions, their cases side by side, and each case's lesions."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,62 +9,49 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseval.challenge import EDITIONS, Edition
+from bratseval.challenge.metrics import Metric, first_metric
 from bratseval.errors import InputError
 from bratseval.leaderboard.entries import table_of
 from bratseval.results.submission_scores import SubmissionScores
-from bratseval.scoring.lesionwise import LESION_DICE, LESION_HD95
 from bratseval.scoring.result import ScoredCase
-from bratseval.scoring.rules_2026 import DICE, HD95, LESION_MEANS
 
+TITLE: Final = "BraTS submissions"  # of a report, unless another is given
 _NOTHING: Final = "-"
 
 
 @dataclass(frozen=True)
 class Submission:
-    """A submission under the name that the report gives it; the name may be anything that a stranger typed."""
+    """A submission under the name that the report gives it; the name may hold anything."""
 
     name: str
     scores: SubmissionScores
 
 
-@dataclass(frozen=True)
-class Measure:
-    """A value that the report shows: its official key, what it is called, and whether more of it is better."""
-
-    key: str
-    title: str
-    more_is_better: bool
-
-
-def measures_of(edition: Edition) -> tuple[Measure, Measure]:
-    """Dice and HD95 as an edition ranks by them: lesion-wise where it has that, else of the whole region."""
-    if edition.instances is None:
-        return Measure(LESION_DICE, "lesion-wise Dice", True), Measure(LESION_HD95, "lesion-wise HD95 in mm", False)
-    if edition.instances.vol_threshold_mm3 is not None:
-        return Measure(LESION_MEANS[0], "lesion-wise Dice", True), Measure(
-            LESION_MEANS[1], "lesion-wise HD95 in mm", False
-        )
-    return Measure(DICE, "Dice", True), Measure(HD95, "HD95 in voxels", False)
+def metrics_shown(edition: Edition) -> tuple[Metric, Metric]:
+    """Dice and HD95, lesion-wise where an edition has that, else of the whole region."""
+    return first_metric(edition, "dice"), first_metric(edition, "hd95")
 
 
 @dataclass(frozen=True)
 class Contents:
-    """All that a report tells.
+    """All that a report shows.
 
     Attributes:
         cases: the ids, in the order of the pages.
         submissions: of one table: same edition, evaluator and references.
+        title: of the front page.
     """
 
     edition: Edition
     submissions: tuple[Submission, ...]
     cases: tuple[str, ...]
+    title: str = TITLE
 
     @property
     def regions(self) -> tuple[str, ...]:
-        """The regions that were told, in the edition's order."""
-        told = self.submissions[0].scores.regions
-        return tuple(region for region in self.edition.regions if region in told)
+        """The regions that were scored, in the edition's order."""
+        scored = self.submissions[0].scores.regions
+        return tuple(region for region in self.edition.regions if region in scored)
 
     def case(self, submission: Submission, case: str) -> ScoredCase:
         """A case of a submission."""
@@ -83,7 +70,7 @@ class Contents:
         return np.where(n > 0, np.where(there, columns, 0.0).sum(axis=0) / np.maximum(n, 1), np.nan)
 
 
-def contents_of(submissions: Sequence[Submission]) -> Contents:
+def contents_of(submissions: Sequence[Submission], title: str = TITLE) -> Contents:
     """Submissions side by side.
 
     Raises:
@@ -103,7 +90,8 @@ def contents_of(submissions: Sequence[Submission]) -> Contents:
                 f"{names[0]}, expected the same. Report them apart."
             )
     scores = submissions[0].scores
-    return Contents(EDITIONS[scores.edition], tuple(submissions), tuple(sorted(case.case for case in scores.cases)))
+    cases = tuple(sorted(case.case for case in scores.cases))
+    return Contents(EDITIONS[scores.edition], tuple(submissions), cases, title)
 
 
 def number(value: float, digits: int = 3) -> str:

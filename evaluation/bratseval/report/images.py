@@ -110,28 +110,29 @@ def find_files(
             f"--predictions: names {len(predictions)} folders, expected {len(contents.submissions)}, one a submission. "
             "Name each or none."
         )
-    images = {case.id: case for case in find_cases(folder, needed=contents.edition.needed).cases}
-    given = find_references(references, contents.edition) if references else {}
+    edition = contents.edition
+    images = {case.id: case for case in find_cases(folder, needed=edition.needed, separator=edition.separator).cases}
+    given = find_references(references, edition) if references else {}
     found = {}
-    for case in contents.cases:
+    for case in (case for case in contents.cases if case in images):
         scored = [contents.case(submission, case) for submission in contents.submissions]
-        if case not in images:
-            continue
-        reference = (
-            given.get(case) or _unchanged(scored[0].reference, scored[0].reference_sha256) or images[case].reference
-        )
-        if reference is None:
-            continue
-        answers = [_answer(one) for one in scored]
-        named = [folder / f"{case}.nii.gz" for folder in predictions]
-        paths = [path if path.is_file() else None for path in named] or [_unchanged(*answer) for answer in answers]
-        found[case] = CaseFiles(
-            _shown(images[case], modalities),
-            reference,
-            paths,
-            (scored[0].reference_sha256, *(digest for _, digest in answers)),
-        )
+        first = scored[0]
+        reference = given.get(case) or _unchanged(first.reference, first.reference_sha256) or images[case].reference
+        if reference is not None:
+            paths, digests = _predictions(case, scored, predictions)
+            digests = (first.reference_sha256, *digests)
+            found[case] = CaseFiles(_shown(images[case], modalities), reference, paths, digests)
     return found
+
+
+def _predictions(
+    case: str, scored: Sequence[ScoredCase], folders: Sequence[Path]
+) -> tuple[Sequence[Path | None], tuple[str, ...]]:
+    """For each submission the file of its prediction, None where there is none, and the sha256 that was scored."""
+    known = [_scored_prediction(one) for one in scored]
+    named = [folder / f"{case}.nii.gz" for folder in folders]
+    paths = [path if path.is_file() else None for path in named] or [_unchanged(*file) for file in known]
+    return paths, tuple(digest for _, digest in known)
 
 
 def _shown(case: Case, wanted: Sequence[Modality]) -> Mapping[Modality, Path]:
@@ -139,7 +140,7 @@ def _shown(case: Case, wanted: Sequence[Modality]) -> Mapping[Modality, Path]:
     return {modality: case.images[modality] for modality in wanted if modality in case.images} or case.images
 
 
-def _answer(scored: ScoredCase) -> tuple[str, str]:
+def _scored_prediction(scored: ScoredCase) -> tuple[str, str]:
     """The path and the sha256 of a case's prediction; both empty where there is none."""
     others = [(path, digest) for path, digest in scored.files.items() if path != scored.reference]
     return others[0] if len(others) == 1 else ("", "")
@@ -148,8 +149,8 @@ def _answer(scored: ScoredCase) -> tuple[str, str]:
 def _unchanged(path: str, sha256: str) -> Path | None:
     """The file that was scored, if it still lies there.
 
-    Scores are a stranger's, and so are the paths in them: only a file whose content the
-    stranger knew is opened and shown.
+    Scores, and the paths in them, may come from anyone: only a file whose content their
+    author knew is opened and shown.
     """
     place = Path(path)
     return place if path and place.is_file() and sha256_of_file(place) == sha256 else None

@@ -18,7 +18,7 @@ _SLICES: Final = 7
 
 
 def colour_of(label: int) -> Rgb:
-    """Red, green and blue of a label, 0 to 255; Okabe and Ito's colours, told apart by colour-blind eyes."""
+    """Red, green and blue of a label, 0 to 255; Okabe and Ito's colours, distinct for colour-blind eyes."""
     return rgb(COLOURS.get(label, OTHER_COLOUR))
 
 

@@ -46,13 +46,13 @@ def grey(image: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 def difference(prediction: NDArray[np.uint8], reference: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Voxel by voxel: both the same label, another label, only predicted, only in the reference; 0 outside both."""
-    told = np.zeros(prediction.shape, np.uint8)
-    answered, right = prediction != 0, reference != 0
-    told[answered & right] = OTHER_LABEL
-    told[answered & (prediction == reference)] = AGREES
-    told[answered & ~right] = SPURIOUS
-    told[right & ~answered] = MISSED
-    return told
+    differences = np.zeros(prediction.shape, np.uint8)
+    predicted, labelled = prediction != 0, reference != 0
+    differences[predicted & labelled] = OTHER_LABEL
+    differences[predicted & (prediction == reference)] = AGREES
+    differences[predicted & ~labelled] = SPURIOUS
+    differences[labelled & ~predicted] = MISSED
+    return differences
 
 
 def nifti_text(voxels: NDArray[np.uint8], affine: NDArray[np.float64], box: Box) -> str:

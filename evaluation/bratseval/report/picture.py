@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bratseval.challenge import LABEL_NAMES, MODALITIES, Modality
 from bratseval.files.atomic import replacing
 
-# Okabe and Ito's colours, told apart by colour-blind eyes: NCR blue, ED yellow, ET vermilion.
+# Okabe and Ito's colours, distinct for colour-blind eyes: NCR blue, ED yellow, ET vermilion.
 COLOURS: Final[Mapping[int, str]] = {1: "#56b4e9", 2: "#f0e442", 3: "#d55e00"}
 _OTHER: Final = "#cc79a7"
 _DPI: Final = 110

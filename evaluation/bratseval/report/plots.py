@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-# Okabe and Ito's colours, told apart by colour-blind eyes; after the last the first comes again.
+# Okabe and Ito's colours, distinct for colour-blind eyes; after the last the first comes again.
 PALETTE: Final = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8a6d3b", "#555555")
 _JITTER: Final = 0.16  # of the points of a strip, to either side of its line
 _ROW_INCHES: Final = 0.42

@@ -8,13 +8,13 @@ from bratseval.results.summary import column, columns, summary
 
 def means_table(scores: SubmissionScores) -> str:
     """The official values of a submission, averaged over its cases; NaN where an edition leaves a value undefined."""
-    rules = edition(scores.edition)
+    scored_by = edition(scores.edition)
     regions = scores.regions
-    shown = rules.with_regions(regions)
+    shown = scored_by.with_regions(regions)
     means = dict(zip(columns(scores.cases, shown), summary(scores.cases, shown)["mean"], strict=True))
-    names = tuple(platform_names(rules).values())
+    names = tuple(platform_names(scored_by).values())
     width = max(map(len, names))
-    lines = [f"{rules.title} ({rules.name}): {_number_of_cases(scores)}"]
+    lines = [f"{scored_by.title} ({scored_by.name}): {_number_of_cases(scores)}"]
     lines.append(" " * width + "".join(f"{region:>12}" for region in regions))
     for name in names:
         values = "".join(f"{means[column(name, region, shown)]:>12.4f}" for region in regions)

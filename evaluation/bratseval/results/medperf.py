@@ -1,4 +1,4 @@
-"""The evaluate task of MLCube and MedPerf: a parameters file says whose rules, a results file says what came out.
+"""The evaluate task of MLCube and MedPerf: a parameters file names the edition, a results file gets the scores.
 
 Source: mlcommons/medperf examples/BraTS2023/segmentation_metrics (parameters.yaml: `challenge`,
 one of BraTS-GLI, -SSA, -MEN, -PED, -MET; results.yaml); container_config.yaml of MedPerf 0.3.
@@ -46,26 +46,26 @@ def read_parameters(path: Path) -> Edition:
     if named.isdigit() and challenge:
         named = f"{challenge}-{named}"
     try:
-        rules = edition(named)
+        found = edition(named)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    if challenge and rules.challenge != challenge:
-        raise InputError(f"{path}: names the challenge {values['challenge']} and the edition {rules.name}. Keep one.")
-    return rules
+    if challenge and found.challenge != challenge:
+        raise InputError(f"{path}: names the challenge {values['challenge']} and the edition {found.name}. Keep one.")
+    return found
 
 
-def results_yaml(cases: Sequence[ScoredCase], rules: Edition, unknown: Sequence[str]) -> str:
+def results_yaml(cases: Sequence[ScoredCase], edition: Edition, unknown: Sequence[str]) -> str:
     """The results file: official keys and values of each region, their means, and then each case's.
 
     Values that an edition leaves undefined are left out of the means, as on the platform.
     """
     content = {
-        "edition": rules.name,
-        "family": rules.family,
+        "edition": edition.name,
+        "family": edition.family,
         "cases_scored": sum(not case.failed for case in cases),
         "cases_failed": {case.case: case.reason for case in cases if case.failed},
         "predictions_of_no_case": list(unknown),
-        "mean": {region: _mean([case.regions[region] for case in cases]) for region in rules.regions},
+        "mean": {region: _mean([case.regions[region] for case in cases]) for region in edition.regions},
         "cases": {case.case: _case(case) for case in cases},
     }
     return to_yaml(content)

@@ -29,7 +29,7 @@ def score_pairs(
     Args:
         jobs: processes at most; few cases get fewer. More than one starts fresh
             interpreters, so a script that calls this guards its own main part.
-        on_case: told each case, in order, as it is done.
+        on_case: called with each case, in order, as it is done.
 
     Raises:
         InputError: references are unreadable; all of them are named.

@@ -29,6 +29,24 @@ def versions() -> Mapping[str, str]:
 class SubmissionScores:
     """The scores of one submission: just scored, of a scores.json, or of a file of the platform.
 
+    >>> import numpy as np
+    >>> from bratseval import score
+    >>> reference = np.zeros((24, 24, 24), np.uint8)
+    >>> reference[8:16, 8:16, 8:16] = 3
+    >>> print(score(np.roll(reference, 1, axis=0), reference, "ssa-2023", spacing_mm=(1, 1, 1)))
+    BraTS 2023 Africa (ssa-2023): 1 case
+                                    ET          TC          WT
+    LesionWise_Dice             0.8750      0.8750      0.8750
+    LesionWise_Hausdorff95      1.0000      1.0000      1.0000
+    Num_TP                      1.0000      1.0000      1.0000
+    Num_FP                      0.0000      0.0000      0.0000
+    Num_FN                      0.0000      0.0000      0.0000
+    Dice                        0.8750      0.8750      0.8750
+    Hausdorff95                 1.0000      1.0000      1.0000
+    Sensitivity                 0.8750      0.8750      0.8750
+    Specificity                 0.9952      0.9952      0.9952
+    GT_Complete_Volume        512.0000    512.0000    512.0000
+
     Attributes:
         edition: its name.
         labels: how the files' labels were read; see `score_files.Labelling`.
@@ -68,8 +86,8 @@ class SubmissionScores:
         from bratseval.challenge import edition
         from bratseval.results.summary import columns, values
 
-        rules = edition(self.edition).with_regions(self.regions)
-        names = columns(self.cases, rules)
+        scored_by = edition(self.edition).with_regions(self.regions)
+        names = columns(self.cases, scored_by)
         return [
             {
                 "scan_id": case.case,
@@ -77,7 +95,7 @@ class SubmissionScores:
                 "state": str(case.status),
                 "reason": case.reason,
             }
-            for case, row in zip(self.cases, values(self.cases, rules).tolist(), strict=True)
+            for case, row in zip(self.cases, values(self.cases, scored_by).tolist(), strict=True)
         ]
 
     def to_frame(self) -> "DataFrame":

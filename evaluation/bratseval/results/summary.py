@@ -73,9 +73,9 @@ def _official(
     table: NDArray[np.float64], cases: Sequence[ScoredCase], official: int
 ) -> Mapping[str, tuple[float, ...]]:
     """The official rows; NaN behind the first `official` columns, which are the only ones an official run has."""
-    told = [i for i, case in enumerate(cases) if not case.failed and not case.skipped_by_platform]
+    scored = [i for i, case in enumerate(cases) if not case.failed and not case.skipped_by_platform]
     missing = [i for i, case in enumerate(cases) if case.failed and not case.skipped_by_platform]
-    kept = table[told + missing]  # missing ones last, as there: the last bit of a sum depends on it
+    kept = table[scored + missing]  # missing ones last, as there: the last bit of a sum depends on it
     described = [(*_mean_and_deviation(column), _median(column)) for column in kept.T[:official]]
     beyond = [(math.nan,) * 3] * (table.shape[1] - official)
     return dict(zip(OFFICIAL_ROWS, zip(*described, *beyond, strict=True), strict=True))

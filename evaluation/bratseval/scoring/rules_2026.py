@@ -1,7 +1,7 @@
-"""The instance rules: what a region scores, component by component, as BraTS_evaluation 0.0.8 has it.
+"""The one-to-one rules: what a region scores, component by component, as BraTS_evaluation 0.0.8 has it.
 
 Values carry the column names of its `brats-parse-metrics`: those of `seg` for every
-edition, and those of `mets` besides where an edition tells large lesions from small.
+edition, and those of `mets` besides where an edition distinguishes large lesions from small.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseval.challenge import Edition, InstanceRules
+from bratseval.challenge import Edition, OneToOneRules
 from bratseval.metrics.components import Components
 from bratseval.metrics.crop import CroppedPair, crop_pair
 from bratseval.metrics.mesh_surface import Spacing
@@ -84,10 +84,10 @@ def score(
     )
 
 
-def _rules(edition: Edition) -> InstanceRules:
-    if edition.instances is None:
+def _rules(edition: Edition) -> OneToOneRules:
+    if edition.one_to_one is None:
         raise ValueError(f"{edition.name}: is of family {edition.family}, expected instances-2026")
-    return edition.instances
+    return edition.one_to_one
 
 
 def _truncated(labels: NDArray[np.generic]) -> NDArray[np.uint8]:
@@ -101,7 +101,7 @@ def _truncated(labels: NDArray[np.generic]) -> NDArray[np.uint8]:
 
 
 def _score_region(
-    region: str, pair: CroppedPair, labels: frozenset[int], spacing_mm: Spacing, rules: InstanceRules, penalty_mm: float
+    region: str, pair: CroppedPair, labels: frozenset[int], spacing_mm: Spacing, rules: OneToOneRules, penalty_mm: float
 ) -> RegionScore:
     inside = crop_pair(_inside(pair.prediction, labels), _inside(pair.reference, labels), margin=0)
     found = measure(inside.prediction.view(np.bool_), inside.reference.view(np.bool_), spacing_mm)
@@ -133,7 +133,7 @@ def _counts(found: OneToOneMatching) -> dict[str, float]:
     return {TP: float(tp), FP: float(fp), FN: float(fn), F1: tp / entries if entries else float("nan")}
 
 
-def _whole(measures: Measures, rules: InstanceRules, penalty_mm: float) -> tuple[float, float, float]:
+def _whole(measures: Measures, rules: OneToOneRules, penalty_mm: float) -> tuple[float, float, float]:
     """Dice, NSD and HD95 of whole masks as an edition reports them."""
     if np.isnan(measures.dice):
         return (1.0, 1.0, 0.0) if rules.empty_is_perfect else (measures.dice, measures.nsd, measures.hd95)
@@ -188,7 +188,7 @@ def _lesion_rows(
     found: OneToOneMatching,
     corner: tuple[int, ...],
     spacing_mm: Spacing,
-    rules: InstanceRules,
+    rules: OneToOneRules,
     penalty_mm: float,
 ) -> list[Lesion]:
     voxel_mm3 = spacing_mm[0] * spacing_mm[1] * spacing_mm[2]

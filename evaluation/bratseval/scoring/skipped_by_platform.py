@@ -35,10 +35,14 @@ def skip_reason(
         grids: of the prediction and of the reference.
         edition: its regions say which labels are defined.
     """
-    return _geometry(*grids) or _values("prediction", prediction, edition) or _values("reference", reference, edition)
+    return (
+        _grid_reason(*grids)
+        or _value_reason("prediction", prediction, edition)
+        or _value_reason("reference", reference, edition)
+    )
 
 
-def _geometry(prediction: VoxelGrid, reference: VoxelGrid) -> str | None:
+def _grid_reason(prediction: VoxelGrid, reference: VoxelGrid) -> str | None:
     if prediction.shape != reference.shape:
         got, expected = ("x".join(map(str, grid.shape)) for grid in (prediction, reference))
         return f"the prediction has {got} voxels, expected {expected} as the reference has. Save it on the case's grid."
@@ -55,7 +59,7 @@ def _geometry(prediction: VoxelGrid, reference: VoxelGrid) -> str | None:
     return None
 
 
-def _values(side: str, volume: NDArray[np.generic], edition: Edition) -> str | None:
+def _value_reason(side: str, volume: NDArray[np.generic], edition: Edition) -> str | None:
     known = {0}.union(*(rules.labels for rules in edition.regions.values()))
     if volume.dtype == np.uint8 and known == set(range(len(known))) and int(volume.max(initial=0)) < len(known):
         return None  # the usual file, seen in one fast pass

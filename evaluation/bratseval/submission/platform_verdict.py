@@ -14,7 +14,7 @@ from typing import Final, Literal, cast
 import nibabel as nib
 import numpy as np
 
-from bratseval.challenge import Edition, Geometry
+from bratseval.challenge import Edition, RequiredGrid
 from bratseval.submission.archive import NIFTI_END, SubmissionFile
 from bratseval.submission.pairing import platform_id_of
 
@@ -71,20 +71,20 @@ def _file_reason(file: SubmissionFile, edition: Edition) -> str | None:
         image = cast("nib.Nifti1Image", nib.load(file.path))
     except (nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError, ValueError, OSError):
         return _UNREADABLE
-    if edition.geometry is not None:
-        return _geometry_reason(image, edition.geometry)
-    if _year(edition) >= 2025 and len(image.shape) != 3:
+    if edition.required_grid is not None:
+        return _grid_reason(image, edition.required_grid)
+    if edition.year >= 2025 and len(image.shape) != 3:
         return _NOT_3D
     return None
 
 
-def _geometry_reason(image: nib.Nifti1Image, geometry: Geometry) -> str | None:
-    size = "x".join(map(str, geometry.shape))
-    other_shape = image.shape != geometry.shape
-    if geometry.qform is None:
+def _grid_reason(image: nib.Nifti1Image, required: RequiredGrid) -> str | None:
+    size = "x".join(map(str, required.shape))
+    other_shape = image.shape != required.shape
+    if required.qform is None:
         return f"One or more predictions is not a NIfTI file with dimension of {size}." if other_shape else None
     # during the challenge of 2023 a file failed only if both were wrong; "or" came on 2024-07-26 (42f113d)
-    if other_shape and not np.array_equal(image.header.get_qform(), np.array(geometry.qform)):
+    if other_shape and not np.array_equal(image.header.get_qform(), np.array(required.qform)):
         return f"One or more predictions is not a NIfTI file with dimension of {size} or origin at [0, -239, 0]."
     return None
 
@@ -97,8 +97,3 @@ def _name_reasons(submission: Sequence[SubmissionFile], cases: Collection[str], 
     reasons = [_DUPLICATES] if len(set(ids)) < len(ids) else []
     unknown = sorted(set(ids) - {platform_id_of(case, edition) for case in cases})
     return reasons + ([f"Unknown scan IDs found: {', '.join(unknown)}"] if unknown else [])
-
-
-def _year(edition: Edition) -> int:
-    (year,) = re.findall(r"20\d\d", edition.name)
-    return int(year)

@@ -44,7 +44,7 @@ def _tune(arguments: argparse.Namespace) -> int:
     from bratseval.files.cases import find_cases
 
     rules = Rules(edition(arguments.edition), arguments.objective, arguments.mode, arguments.fill, arguments.preset)
-    if not rules.edition.family.startswith("lesionwise"):
+    if rules.edition.one_to_one is not None:
         raise UsageError(f"--edition: {arguments.edition} has no lesion-wise mean, expected one of 2023 to 2025.")
     _check_place(arguments)
     config = read_config(arguments.parameters)

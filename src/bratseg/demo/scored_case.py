@@ -7,10 +7,10 @@ from typing import Final
 from bratseg.demo.one_case import DemoFolder
 from bratseval.challenge import EDITIONS, Edition, Modality
 from bratseval.files.cases import Case
-from bratseval.leaderboard import Entry, Leaderboard, SubmissionScores, table_of
+from bratseval.leaderboard import Leaderboard, LeaderboardEntry, SubmissionScores, table_of
 from bratseval.leaderboard.entries import digest_of
 from bratseval.ranking import rank, settings_of
-from bratseval.results.score_submission import score_submission
+from bratseval.results.score_submission import ScoringOptions, score_submission
 from bratseval.results.tables import write_tables
 
 EDITION: Final[Edition] = EDITIONS["ssa-2024"]  # the challenge of the method: arXiv 2412.04111
@@ -39,7 +39,7 @@ def score_segmentation(case: Case, folder: DemoFolder) -> SubmissionScores:
     Raises:
         InputError: the case's reference can't be read.
     """
-    scores = score_submission(folder.predictions, folder.cases, EDITION, only=(case.id,))
+    scores = score_submission(folder.predictions, folder.cases, EDITION, ScoringOptions(only=(case.id,)))
     write_tables(folder.scores, scores, EDITION)
     return scores
 
@@ -74,13 +74,13 @@ def write_demo_report(entries: RankedEntries, folder: DemoFolder) -> Path:
 
     with Leaderboard(folder.leaderboard) as leaderboard:
         found = [Submission(leaderboard.entry(n).name, leaderboard.scores(n)) for n in entries.numbers]
-    contents = contents_of(found)
+    contents = contents_of(found, "bratseg demo")
     ranking = rank({one.name: one.scores for one in found}, contents.edition, settings_of(contents.edition))
     files = find_files(contents, folder.cases, modalities=_SHOWN)
-    return write_report(folder.report, "bratseg demo", contents, standings_of(ranking), files).front
+    return write_report(folder.report, contents, standings_of(ranking), files).front
 
 
-def _same_table(leaderboard: Leaderboard, scores: SubmissionScores) -> list[Entry]:
+def _same_table(leaderboard: Leaderboard, scores: SubmissionScores) -> list[LeaderboardEntry]:
     digest = table_of(scores).digest
     numbers = [number for number, table in leaderboard.tables().items() if table.digest == digest]
     return [entry for number in numbers for entry in leaderboard.entries(number)]

@@ -47,7 +47,7 @@ def test_lesions_are_joined_through_regions_of_one_label_that_are_there(entry: E
 
 @pytest.mark.parametrize("entry", ALL)
 def test_rules_of_instances_are_where_they_are_needed(entry: Edition) -> None:
-    assert (entry.instances is not None) == (entry.family == "instances-2026")
+    assert (entry.one_to_one is not None) == (entry.family == "instances-2026")
 
 
 @pytest.mark.parametrize(
@@ -93,9 +93,9 @@ def test_numbers_of_the_announcements_and_scripts() -> None:
     assert numbers("met-2025-lesionwise", "RC") == (1, 2.0, "image diagonal", "voxels")
     assert numbers("men-rt-2025", "GTV") == (1, 50.0, "image diagonal", "mm3")
     assert numbers("men-2025", "TC") == (1, 50.0, 374.0, None)
-    instances = edition("met-2026").instances
-    assert instances is not None
-    assert (instances.vol_threshold_mm3, instances.overlap_threshold) == (27.0, 0.2)
+    rules = edition("met-2026").one_to_one
+    assert rules is not None
+    assert (rules.vol_threshold_mm3, rules.overlap_threshold) == (27.0, 0.2)
     assert edition("met-2026").penalty_mm == 373.0
 
 
@@ -106,13 +106,13 @@ def test_the_penalty_is_a_number_or_the_diagonal_in_voxels() -> None:
 
 
 def test_sizes_were_checked_until_2024() -> None:
-    gli_2023, gli_2024 = edition("gli-2023").geometry, edition("gli-2024").geometry
+    gli_2023, gli_2024 = edition("gli-2023").required_grid, edition("gli-2024").required_grid
     assert gli_2023 is not None
     assert gli_2024 is not None
     assert (gli_2023.shape, gli_2024.shape) == ((240, 240, 155), (182, 218, 182))
     assert gli_2023.qform is not None
     assert gli_2023.qform[1] == (0, -1, 0, 239)
-    assert gli_2024.qform is edition("men-rt-2024").geometry is edition("gli-2025").geometry is None
+    assert gli_2024.qform is edition("men-rt-2024").required_grid is edition("gli-2025").required_grid is None
 
 
 def test_goat_names_the_cohorts_it_is_scored_by() -> None:

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from bratseval.challenge import EDITIONS
-from bratseval.challenge.metrics import METRICS, corrected_metrics, metric_of_column, official_metrics, platform_names
+from bratseval.challenge.metrics import (
+    METRICS,
+    corrected_metrics,
+    first_metric,
+    metric_of_column,
+    official_metrics,
+    platform_names,
+)
 from bratseval.challenge.ranking import RANKING
 from bratseval.scoring.case import score_case, worst_score
 from factories.boxes import labels_of
@@ -61,3 +68,25 @@ def test_every_edition_with_a_ranking_is_an_edition_and_knows_its_challenge_and_
     for name, edition in EDITIONS.items():
         assert name.startswith(f"{edition.challenge}-{edition.year}")
         assert edition.ranking is RANKING.get(name)
+
+
+def test_what_a_missing_value_counts_is_no_other_edition_s_statement() -> None:
+    # the proposal is of BraTS-Africa 2023: no other edition may give it as a statement of its own organisers
+    stated = {
+        name for name, rules in RANKING.items() if any(text.startswith("BraTS-Africa 2023") for text in rules.sources)
+    }
+    assert stated == {"ssa-2023"}
+    assert {name for name, rules in RANKING.items() if rules.missing == "left-out"} == {"met-2026"}
+
+
+@pytest.mark.parametrize(
+    ("name", "dice", "hd95"),
+    [
+        ("ssa-2023", "Lesion-wise Dice", "Lesion-wise HD95 in mm"),
+        ("met-2026", "Lesion-wise Dice", "Lesion-wise HD95 in mm"),
+        ("ped-2026", "Dice", "HD95 in voxels"),
+        ("met-2025", "Dice", "HD95 in voxels"),
+    ],
+)
+def test_the_report_shows_lesion_wise_values_where_an_edition_has_them(name: str, dice: str, hd95: str) -> None:
+    assert tuple(first_metric(EDITIONS[name], kind).heading for kind in ("dice", "hd95")) == (dice, hd95)

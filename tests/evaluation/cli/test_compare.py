@@ -11,7 +11,7 @@ from bratseval.challenge import edition
 from bratseval.challenge.metrics import platform_names
 from bratseval.cli import main
 from bratseval.leaderboard import Leaderboard, SubmissionScores
-from bratseval.ranking import compare
+from bratseval.ranking import ComparisonSettings, compare
 from bratseval.scoring.result import CaseStatus, ScoredCase
 from factories.scores import VERSIONS, scores_file
 
@@ -31,7 +31,7 @@ def submission(*cases: tuple[float, float], name: str = "ssa-2023") -> Submissio
 def test_wins_losses_and_differences_by_hand() -> None:
     a = submission((0.9, 1.0), (0.5, 8.0), (0.7, 2.0), (0.6, 3.0))
     b = submission((0.8, 2.0), (0.6, 4.0), (0.7, 2.0), (0.5, 2.0))
-    found = compare(a, b, SSA, BOTH, "worst", 1000, 0)
+    found = compare(a, b, SSA, ComparisonSettings(BOTH, "worst", 1000, 0))
     dice, hd95 = (
         next(c for c in found.columns if c.column.name == name)
         for name in ("LesionWise_Dice_ET", "LesionWise_Hausdorff95_WT")
@@ -57,19 +57,19 @@ def test_p_of_a_comparison_is_two_sided() -> None:
     better = submission(*[(0.9, 1.0)] * 6)
     worse = submission(*[(0.8, 1.0)] * 6)
     for pair in ((better, worse), (worse, better)):
-        found = compare(*pair, SSA, ("LesionWise_Dice",), "worst", 50_000, 1)
+        found = compare(*pair, SSA, ComparisonSettings(("LesionWise_Dice",), "worst", 50_000, 1))
         # six cases of one sign: 2 of 2^6 rows of signs
         assert found.columns[0].p == pytest.approx(2 / 64, abs=0.004)
         assert found.p == pytest.approx(2 / 64, abs=0.004)
-    same = compare(better, better, SSA, BOTH, "worst", 100, 1)
+    same = compare(better, better, SSA, ComparisonSettings(BOTH, "worst", 100, 1))
     assert {column.p for column in same.columns} == {same.p} == {1.0}
 
 
 def test_a_case_without_a_value_in_one_of_them_is_not_counted_where_it_is_left_out() -> None:
     a, b = submission((0.9, 1.0), (math.nan, math.nan)), submission((0.8, 1.0), (0.9, 1.0))
-    left_out = compare(a, b, SSA, ("LesionWise_Dice",), "left-out", 100, 0).columns[0]
+    left_out = compare(a, b, SSA, ComparisonSettings(("LesionWise_Dice",), "left-out", 100, 0)).columns[0]
     assert (left_out.won, left_out.lost, left_out.tied, left_out.first, left_out.second) == (1, 0, 0, 0.9, 0.8)
-    worst = compare(a, b, SSA, ("LesionWise_Dice",), "worst", 100, 0).columns[0]
+    worst = compare(a, b, SSA, ComparisonSettings(("LesionWise_Dice",), "worst", 100, 0)).columns[0]
     assert (worst.won, worst.lost, worst.first) == (1, 1, 0.45)
 
 
@@ -136,5 +136,5 @@ def test_a_failed_case_counts_as_told() -> None:
     a = submission((0.9, 1.0), (0.0, 374.0))
     failed = replace(a, cases=(a.cases[0], replace(a.cases[1], status=CaseStatus.FAILED)))
     b = submission((0.8, 1.0), (0.1, 9.0))
-    assert compare(failed, b, SSA, ("LesionWise_Dice",), "worst", 10, 0).columns[0].lost == 1
-    assert compare(failed, b, SSA, ("LesionWise_Dice",), "left-out", 10, 0).columns[0].lost == 0
+    assert compare(failed, b, SSA, ComparisonSettings(("LesionWise_Dice",), "worst", 10, 0)).columns[0].lost == 1
+    assert compare(failed, b, SSA, ComparisonSettings(("LesionWise_Dice",), "left-out", 10, 0)).columns[0].lost == 0

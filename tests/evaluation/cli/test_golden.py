@@ -41,9 +41,9 @@ def scores_of(folder: Path, edition: str) -> Any:
     line = ["score", *folders, "--edition", edition, "-o", str(folder / "out")]
     done = subprocess.run([sys.executable, "-m", "bratseval.cli", *line], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
-    told = json.loads((folder / "out" / "scores.json").read_text())
-    assert told["edition"] == edition
-    return told
+    written = json.loads((folder / "out" / "scores.json").read_text())
+    assert written["edition"] == edition
+    return written
 
 
 def test_every_number_of_2023(tmp_path: Path) -> None:
@@ -99,9 +99,9 @@ def test_every_number_of_panoptica_on_real_pairs(
         for side, place in (("pred", "predictions"), ("gt", "references")):
             (tmp_path / place).mkdir(exist_ok=True)
             shutil.copy(shared / "data/segmentations" / case[side], tmp_path / place / f"real-{number}.nii.gz")
-    told = scores_of(tmp_path, name)
-    assert len(cases) == len(told["cases"]) > 0
-    for expected, case in zip(cases, told["cases"], strict=True):
+    written = scores_of(tmp_path, name)
+    assert len(cases) == len(written["cases"]) > 0
+    for expected, case in zip(cases, written["cases"], strict=True):
         got = {region.lower(): values for region, values in case["evaluator"].items()}
         assert len(got) == regions
         # as text, in which NaN equals NaN; null stands for NaN

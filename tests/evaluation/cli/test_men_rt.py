@@ -53,3 +53,31 @@ def test_it_is_checked_scored_and_shown(root: Path, capsys: pytest.CaptureFixtur
     page = (report / "report_files" / "case-0000.html").read_text()
     assert "t1c" in page
     assert "t2f" not in page
+
+
+def test_a_folder_without_a_case_names_the_files_of_the_edition(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["score", str(root / "predictions"), str(root / "cases"), "--edition", EDITION, "-o", str(root / "out")])
+    (tmp_path / "empty").mkdir()
+    scores = str(root / "out" / "scores.json")
+    assert main(["report", scores, "--cases", str(tmp_path / "empty"), "-o", str(root / "report")]) == 3
+    assert "expected folders with files that end in _t1c.nii.gz." in capsys.readouterr().err
+
+
+def test_a_case_of_met_without_t2w_is_checked_scored_and_shown(tmp_path: Path) -> None:
+    case = "BraTS-MET-00001-000"
+    folder = tmp_path / "cases" / case
+    image = np.random.default_rng(1).normal(300, 40, SHAPE).astype(np.float32)
+    write(folder / f"{case}-seg.nii.gz", labels_of(SHAPE, BOX))
+    write(tmp_path / "predictions" / f"{case}.nii.gz", labels_of(SHAPE, BOX))
+    for modality in ("t1n", "t1c", "t2f"):
+        write_image(folder / f"{case}-{modality}.nii.gz", image, grid_of(SHAPE, AFFINE))
+    folders = [str(tmp_path / "predictions"), str(tmp_path / "cases")]
+    assert main(["check", *folders, "--edition", "met-2026"]) == 0
+    assert main(["score", *folders, "--edition", "met-2026", "-o", str(tmp_path / "out")]) == 0
+    scores, report = str(tmp_path / "out" / "scores.json"), tmp_path / "report"
+    assert main(["report", scores, "--cases", folders[1], "-o", str(report), "--jobs", "1"]) == 0
+    page = (report / "report_files" / "case-0000.html").read_text()
+    assert "t1c" in page
+    assert "t2f" in page

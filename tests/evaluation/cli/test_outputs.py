@@ -12,6 +12,17 @@ from factories.places import GOLDEN
 
 BEFORE = GOLDEN / "outputs_0_1"
 FILES = sorted(str(path.relative_to(BEFORE)) for path in BEFORE.rglob("*") if path.is_file())
+# What is meant to differ, by file: the lines of 0.1.0 and today's. The ledger in tests/golden/README.md says why.
+CHANGED = {
+    "ranking.json": (
+        """lesion-wise DSC (2025)",
+    "arXiv 1811.02629 (ranks by case; the tool of the organisers until 2025)",
+    "BraTS-Africa 2023""",
+        """lesion-wise DSC (2025)",
+    "arXiv 1811.02629 (ranks by case; the tool of the organisers until 2025)",
+    "not stated for this edition: missing values as in BraTS-Africa 2023""",
+    )
+}
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +35,10 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", [name for name in FILES if name != "flags.json"])
 def test_every_value_is_written_as_before(outputs: Path, name: str) -> None:
     # as text: also the order of keys and columns, and the last digit of every number
-    assert (outputs / name).read_text() == (BEFORE / name).read_text()
+    before, after = CHANGED.get(name, ("", ""))
+    recorded = (BEFORE / name).read_text()
+    assert before in recorded
+    assert (outputs / name).read_text() == recorded.replace(before, after)
 
 
 def test_every_flag_of_before_is_still_taken(outputs: Path) -> None:

@@ -135,7 +135,7 @@ def test_holm_by_hand() -> None:
 
 def test_a_tier_ends_where_its_first_is_significantly_better() -> None:
     nan = math.nan
-    # 1 is not told from 2, but from 3 and 4; 3, the next first, is not told from 4
+    # 1 does not differ from 2, but from 3 and 4; 3, the next first, does not differ from 4
     adjusted = np.array([[nan, 0.3, 0.01, 0.01], [nan, nan, 0.2, 0.01], [nan, nan, nan, 0.5], [nan, nan, nan, nan]])
     assert tiers(adjusted) == (1, 1, 2, 2)
     assert tiers(adjusted, alpha=0.005) == (1, 1, 1, 1)

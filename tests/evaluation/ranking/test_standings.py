@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bratseval.challenge import EDITIONS, edition
-from bratseval.challenge.metrics import platform_names
+from bratseval.challenge.metrics import official_metrics, platform_names
 from bratseval.challenge.ranking import RANKING
 from bratseval.challenge.rules import SCHEMES, TIES, Missing, Scheme, Ties
 from bratseval.errors import InputError
@@ -131,9 +131,9 @@ def submission(
     rules, cases = edition(name), []
     for n, dice in enumerate(dices):
         values = {}
-        for key, column in platform_names(edition(name)).items():
-            distance = "hd95" in column.lower() or "hausdorff" in column.lower()
-            values[key] = (hd95 or {}).get(n, 10 - 10 * dice) if distance else dice
+        for metric in official_metrics(rules):
+            distance = metric.worst == "penalty"
+            values[metric.key] = (hd95 or {}).get(n, 10 - 10 * dice) if distance else dice
         state = "failed" if n in failed else "scored"
         cases.append(ScoredCase(CASES[n], CaseStatus(state), dict.fromkeys(rules.regions, values)))
     return SubmissionScores(name, "edition", VERSIONS, tuple(cases))
@@ -244,9 +244,13 @@ def test_worst_is_zero_and_the_penalty_and_left_out_is_no_penalty() -> None:
     assert means["half/1"]["LesionWise_Hausdorff95_ET"].mean == pytest.approx((2 + 374) / 2)
     assert [standing.name for standing in by_worst.standings] == ["whole/1", "half/1"]
     assert by_worst.missing == 6
-    left_out = rank({"half/1": half, "whole/1": whole}, edition("ssa-2023"), settings("mean-ranks", "left-out"))
-    told = left_out.standings[0]
-    assert (told.name, told.means["LesionWise_Dice_ET"].mean, told.means["LesionWise_Dice_ET"].n) == ("half/1", 0.8, 1)
+    leaving_out = rank({"half/1": half, "whole/1": whole}, edition("ssa-2023"), settings("mean-ranks", "left-out"))
+    standing = leaving_out.standings[0]
+    assert (standing.name, standing.means["LesionWise_Dice_ET"].mean, standing.means["LesionWise_Dice_ET"].n) == (
+        "half/1",
+        0.8,
+        1,
+    )
 
 
 def test_left_out_takes_cases_out_whose_prediction_could_not_be_used() -> None:
@@ -259,14 +263,17 @@ def test_left_out_takes_cases_out_whose_prediction_could_not_be_used() -> None:
 
 
 def test_since_2026_what_is_undefined_is_best_by_case_and_left_out_of_means() -> None:
-    # both empty: the platform has NaN. The other submission answered an empty region and has Dice 0.
-    right, wrong = submission([math.nan, 0.5], "goat-2026"), submission([0.0, 0.5], "goat-2026")
+    # both empty: the platform has NaN. The other submission predicts something in an empty region and has Dice 0.
+    correct, wrong = submission([math.nan, 0.5], "goat-2026"), submission([0.0, 0.5], "goat-2026")
     dice = replace(settings("case-ranks"), metrics=("global_dsc",))
-    ranked = rank({"wrong/1": wrong, "right/1": right}, edition("goat-2026"), dice)
+    ranked = rank({"wrong/1": wrong, "correct/1": correct}, edition("goat-2026"), dice)
     # case 1: 1 and 2, case 2: 1.5 each
-    assert [(standing.name, standing.score) for standing in ranked.standings] == [("right/1", 1.25), ("wrong/1", 1.75)]
+    assert [(standing.name, standing.score) for standing in ranked.standings] == [
+        ("correct/1", 1.25),
+        ("wrong/1", 1.75),
+    ]
     assert (ranked.undefined, ranked.missing) == (3, 0)
-    ranked = rank({"wrong/1": wrong, "right/1": right}, edition("goat-2026"), replace(dice, scheme="rank-sum"))
+    ranked = rank({"wrong/1": wrong, "correct/1": correct}, edition("goat-2026"), replace(dice, scheme="rank-sum"))
     assert [standing.means["global_dsc_et"].mean for standing in ranked.standings] == [0.5, 0.25]
 
 

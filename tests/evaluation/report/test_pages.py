@@ -102,9 +102,9 @@ def test_the_viewer_is_the_file_that_was_vendored() -> None:
 def test_submissions_of_other_rules_or_one_name_are_refused(scores: list[Path], tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is the name of two submissions"):
         contents_of([Submission("same", read_scores(path)) for path in scores])
-    told = json.loads(scores[1].read_text())
-    told["versions"]["brats-harness"] = "0.0.0"
-    (tmp_path / "other.json").write_text(json.dumps(told))
+    content = json.loads(scores[1].read_text())
+    content["versions"]["brats-harness"] = "0.0.0"
+    (tmp_path / "other.json").write_text(json.dumps(content))
     with pytest.raises(InputError, match="was scored by other rules, another evaluator or other references"):
         contents_of([Submission("a", read_scores(scores[0])), Submission("b", read_scores(tmp_path / "other.json"))])
     with pytest.raises(InputError, match="has no submission"):
@@ -122,12 +122,12 @@ def test_what_was_scored_is_found_again_where_it_lies(scores: list[Path], tmp_pa
 
 def test_a_path_in_a_strangers_scores_opens_only_what_was_scored(scores: list[Path], tmp_path: Path) -> None:
     # the scores name a file that lies here, but the stranger never had it
-    told = json.loads(scores[1].read_text())
+    content = json.loads(scores[1].read_text())
     secret = tmp_path / "cases" / CASES[0] / f"{CASES[0]}-t1c.nii.gz"
-    for case in told["cases"]:
+    for case in content["cases"]:
         prediction = next(path for path in case["sha256"] if path != case["reference"])
         case["sha256"][str(secret)] = case["sha256"].pop(prediction)
-    scores[1].write_text(json.dumps(told))
+    scores[1].write_text(json.dumps(content))
     files = find_files(contents(scores), tmp_path / "cases")
     assert [path is None for path in files[CASES[0]].predictions] == [False, True]
 

@@ -24,9 +24,9 @@ REAL_VALUES = 3 * 3 * 10
 
 def score_files(prediction: Path, reference: Path, name: str) -> ScoredCase:
     """As the official script reads: voxels by nibabel, spacing from the prediction's header."""
-    answered, right = nib.load(prediction), nib.load(reference)
-    spacing = tuple(float(mm) for mm in answered.header.get_zooms()[:3])
-    return score_case(np.asanyarray(answered.dataobj), np.asanyarray(right.dataobj), spacing, edition(name))
+    predicted, expected = nib.load(prediction), nib.load(reference)
+    spacing = tuple(float(mm) for mm in predicted.header.get_zooms()[:3])
+    return score_case(np.asanyarray(predicted.dataobj), np.asanyarray(expected.dataobj), spacing, edition(name))
 
 
 def equal_values(score: ScoredCase, expected: dict[str, dict[str, float]]) -> int:

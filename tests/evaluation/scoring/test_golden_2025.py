@@ -42,12 +42,12 @@ def golden() -> dict[str, list[dict[str, Any]]]:
 
 def score_files(folder: Path, case: str, name: str) -> ScoredCase:
     """As the official scripts read: voxels by nibabel, spacing from the prediction's header or affine."""
-    answered, right = (nib.load(folder / f"{case}-{side}.nii.gz") for side in ("pred", "gt"))
-    spacing = answered.header.get_zooms()[:3]
+    predicted, expected = (nib.load(folder / f"{case}-{side}.nii.gz") for side in ("pred", "gt"))
+    spacing = predicted.header.get_zooms()[:3]
     if edition(name).spacing_from == "affine":
-        spacing = nib.affines.voxel_sizes(answered.affine).astype(np.float32)
+        spacing = nib.affines.voxel_sizes(predicted.affine).astype(np.float32)
     x, y, z = (float(mm) for mm in spacing)
-    return score_case(np.asanyarray(answered.dataobj), np.asanyarray(right.dataobj), (x, y, z), edition(name))
+    return score_case(np.asanyarray(predicted.dataobj), np.asanyarray(expected.dataobj), (x, y, z), edition(name))
 
 
 def equal_values(score: ScoredCase, expected: dict[str, dict[str, float]]) -> int:

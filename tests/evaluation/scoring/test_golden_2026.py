@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bratseval.challenge import Edition, InstanceRules, edition
+from bratseval.challenge import Edition, OneToOneRules, edition
 from bratseval.challenge.metrics import platform_names
 from bratseval.results.summary import columns, summary
 from bratseval.scoring.case import score_case, worst_score
@@ -26,7 +26,7 @@ SCORED = [case for case in CASES if not case["refused"] and not case.get("missin
 
 def edition_of(config: str) -> Edition:
     """The edition, with the values of `mets` besides, which the official command gives for any configuration."""
-    return replace(edition(EDITION_OF[config]), instances=InstanceRules(27.0, 0.2))
+    return replace(edition(EDITION_OF[config]), one_to_one=OneToOneRules(27.0, 0.2))
 
 
 def score(case: dict[str, Any]) -> ScoredCase:
@@ -88,8 +88,8 @@ def test_every_official_number_below_the_tables(config: str) -> None:
 def ended(case: dict[str, Any], rules: Edition) -> ScoredCase:
     """The case as the front end has it."""
     if case.get("missing"):
-        right = volume_of(case, "reference")
-        return replace(worst_score(right, spacing_of(case), rules), case=case["name"], status=CaseStatus.FAILED)
+        reference = volume_of(case, "reference")
+        return replace(worst_score(reference, spacing_of(case), rules), case=case["name"], status=CaseStatus.FAILED)
     if case["refused"]:
         worst = worst_score(np.zeros(case["shape"], np.uint8), spacing_of(case), rules)
         return replace(worst, case=case["name"], status=CaseStatus.FAILED, skipped_by_platform="as recorded")

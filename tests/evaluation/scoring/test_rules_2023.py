@@ -44,7 +44,7 @@ def pairs(draw: some.DrawFn) -> Pair:
         some.integers(0, 4),
     )
     prediction, reference = (volume(draw(some.lists(box, max_size=7))) for _ in range(2))
-    if draw(some.booleans()):  # a prediction that is nearly right
+    if draw(some.booleans()):  # a prediction that is nearly correct
         prediction = np.where(prediction == 0, reference, prediction)
     return prediction, reference
 

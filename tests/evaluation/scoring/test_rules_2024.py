@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bratseval.challenge import edition
-from bratseval.challenge.metrics import platform_names
+from bratseval.challenge.metrics import METRICS, platform_names
 from bratseval.scoring.case import score_case, worst_score
 from bratseval.scoring.merge_2024 import joined_numbers
 from bratseval.scoring.result import ScoredCase
@@ -250,7 +250,7 @@ def test_a_missed_and_a_spurious_lesion_share_the_mean_of_nsd() -> None:
 
 def test_editions_of_2024_have_no_nsd() -> None:
     score = score_case(EMPTY, labels_of(SHAPE, (*CUBE, 3)), MM, edition("ssa-2024"))
-    assert not any("NSD" in name for name in (*score.regions["ET"], *score.corrected["ET"]))
+    assert not any(METRICS[key].kind == "nsd" for key in (*score.regions["ET"], *score.corrected["ET"]))
     assert math.isnan(score.lesions[0].nsd_at_1_mm)
     assert set(platform_names(edition("ssa-2024"))) == set(score.regions["ET"])
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bratseval.challenge import EDITIONS, Edition, InstanceRules, edition
+from bratseval.challenge import EDITIONS, Edition, OneToOneRules, edition
 from bratseval.challenge.metrics import METRICS, platform_names
 from bratseval.scoring import rules_2026
 from bratseval.scoring.case import score_case, worst_score
@@ -282,7 +282,7 @@ def assert_as_the_slow_ones(
     volumes: tuple[np.ndarray, np.ndarray], spacing: tuple[float, float, float], rules: Edition
 ) -> None:
     # the values of `mets` besides, which the official command gives for any configuration
-    rules = replace(rules, instances=InstanceRules(27.0, 0.2))
+    rules = replace(rules, one_to_one=OneToOneRules(27.0, 0.2))
     regions = {region: marks.labels for region, marks in rules.regions.items()}
     official, corrected = score_2026(*volumes, spacing, regions, (27.0, 0.2))
     fast = score_case(*volumes, spacing, rules)

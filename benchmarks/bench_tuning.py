@@ -3,7 +3,7 @@
     python benchmarks/bench_tuning.py [--cases 60] [--blobs 60] [--jobs 2] [--edition ssa-2024] [--mode labels]
         [--fill background] [--sample 20] [--keep FOLDER]
 
-Each case is a phantom (240x240x155) and an answer that is a little off and has many small
+Each case is a phantom (240x240x155) and a prediction that is a little off and has many small
 components. The search gives the lesion-wise Dice and HD95 of every region at each of 20x20x20 sizes
 times 20 ratios. Scoring again (`apply_thresholds`, `score_case`) is timed on a random sample of
 (case, point) in the same run and extrapolated to all points: nobody waits for weeks. Seconds are of
@@ -27,13 +27,12 @@ from numpy.typing import NDArray
 from bratseg.phantoms import make_phantom
 from bratseg.phantoms.mistakes import mistaken
 from bratseg.postprocess.apply import apply_thresholds
-from bratseg.tuning.grid import Grid, Point
+from bratseg.tuning.grid import Point, ThresholdGrid
 from bratseg.tuning.search import CaseTable, score_grid
 from bratseval.challenge import EDITIONS
 from bratseval.scoring.case import score_case
 from bratseval.scoring.lesionwise import LESION_DICE, LESION_HD95
 
-GRID = Grid()
 MM = (1.0, 1.0, 1.0)
 FIRST_SEED = 20_000
 
@@ -69,17 +68,18 @@ def main() -> int:
         searched = list(pool.map(partial(search, arguments), predictions, references))
         wall = time.monotonic() - start
     seconds = sum(each.seconds for each in searched)
-    states = np.array([each.table.dice.shape[1] for each in searched])
-    points = int(np.prod(GRID.shape))
+    variants = np.array([each.table.dice.shape[1] for each in searched])
+    grid = grid_of(arguments)
+    points = int(np.prod(grid.shape))
     print(
         f"{arguments.cases} phantoms, {arguments.edition}, {arguments.mode}, {arguments.fill}: {points} points each, "
-        f"{states.min()} to {states.max()} different states (median {np.median(states):g}), without redefinition"
+        f"{variants.min()} to {variants.max()} variants (median {np.median(variants):g}), without redefinition"
     )
     print(f"search: {wall:.0f} s on {arguments.jobs} processes, {seconds:.0f} s of the CPU, Dice and HD95")
     spent, wrong = score_again(arguments, predictions, references, [each.table for each in searched])
     each = spent / arguments.sample
     whole = each * points * arguments.cases
-    halves = each * points / GRID.shape[3] * 2 * arguments.cases
+    halves = each * points / grid.shape[3] * 2 * arguments.cases
     print(
         f"scoring again: {each:.2f} s a point ({arguments.sample} timed), so {whole / 86400:.0f} days for all of them "
         "(extrapolated, not run)"
@@ -103,10 +103,13 @@ def reference_of(seed: int, keep: Path | None) -> NDArray[np.uint8]:
     return labels
 
 
+def grid_of(arguments: argparse.Namespace) -> ThresholdGrid:
+    return ThresholdGrid(mode=arguments.mode, fill=arguments.fill)
+
+
 def search(arguments: argparse.Namespace, prediction: NDArray[np.uint8], reference: NDArray[np.uint8]) -> Searched:
     start = time.process_time()
-    edition = EDITIONS[arguments.edition]
-    table = score_grid(prediction, reference, MM, edition, GRID, mode=arguments.mode, fill=arguments.fill)
+    table = score_grid(prediction, reference, MM, EDITIONS[arguments.edition], grid_of(arguments))
     return Searched(table, time.process_time() - start)
 
 
@@ -118,15 +121,15 @@ def score_again(
 ) -> tuple[float, int]:
     """Seconds of the CPU for the sample, and how many of its points the tables have otherwise."""
     rng = np.random.default_rng(0)
-    edition = EDITIONS[arguments.edition]
+    edition, grid = EDITIONS[arguments.edition], grid_of(arguments)
     seconds, wrong = 0.0, 0
     for _ in range(arguments.sample):
         case = int(rng.integers(len(predictions)))
-        a, b, c, d = (int(rng.integers(side)) for side in GRID.shape)
+        a, b, c, d = (int(rng.integers(side)) for side in grid.shape)
         point: Point = (a, b, c, d)
         start = time.process_time()
-        thresholds = GRID.thresholds(point, arguments.mode)
-        left = apply_thresholds(predictions[case], thresholds, mode=arguments.mode, fill=arguments.fill, voxel_mm3=1.0)
+        thresholds = grid.thresholds(point)
+        left = apply_thresholds(predictions[case], thresholds, mode=grid.mode, fill=grid.fill, voxel_mm3=1.0)
         regions = score_case(left.labels, references[case], MM, edition).regions
         seconds += time.process_time() - start
         wanted = ({name: values[key] for name, values in regions.items()} for key in (LESION_DICE, LESION_HD95))

@@ -1,4 +1,4 @@
-"""One training case of the tuning: its out-of-fold predictions mixed, measured and scored at every threshold."""
+"""One training case of the tuning: its out-of-fold predictions averaged, measured, and scored at every threshold."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,13 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseg.inference.out_of_fold import OutOfFoldPrediction, read_prediction
-from bratseg.postprocess.thresholds import Fill, Mode
 from bratseg.radiomics.feature_names import FEATURE_NAMES, PRESETS
 from bratseg.radiomics.features import NoFeatures, extract_features
-from bratseg.tuning.grid import Grid
-from bratseg.tuning.search import CaseTable, Objective, score_grid
-from bratseg.tuning.shares import Shares, mix, score_shares
-from bratseval.challenge import Edition
+from bratseg.tuning.search import CaseTable, score_grid
+from bratseg.tuning.settings import TuningSettings
+from bratseg.tuning.shares import Shares, paint_mean, score_shares
 from bratseval.errors import InputError
 from bratseval.files.case_images import case_in_lps, read_case
 from bratseval.files.cases import Case
@@ -25,32 +23,34 @@ from bratseval.files.orientation import from_lps, to_lps
 from bratseval.files.spacing import spacing_mm
 from bratseval.process_map import map_in_order
 
-GRID: Final = Grid()
-
 Result = TypeVar("Result")
+# What a single case can raise for reasons of its own, as in `bratseg.inference.run`.
+_CASE_FAILURES: Final = (OSError, MemoryError, ArithmeticError, ValueError, LookupError, RuntimeError)
 
 
 @dataclass(frozen=True)
-class Rules:
-    """How cases are scored and thresholds applied.
+class StoredPredictions:
+    """The out-of-fold predictions of some members in a folder of `predict_out_of_fold`."""
 
-    Attributes:
-        preset: of radiomics, by name.
-    """
+    folder: Path
+    members: tuple[str, ...]
 
-    edition: Edition
-    objective: Objective
-    mode: Mode
-    fill: Fill
-    preset: str
+    def read(self, case: str, grid: VoxelGrid) -> list[OutOfFoldPrediction]:
+        """A case's predictions, one for each member, on its own axes, on which it is scored.
+
+        Raises:
+            InputError: one of them is missing or cannot be read.
+        """
+        predictions = [read_prediction(self.folder, member, case) for member in self.members]
+        return [OutOfFoldPrediction(from_lps(one.probabilities, grid.affine), one.outputs) for one in predictions]
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
-    """What tuning needs of a case.
+class MeasuredCase:
+    """The scores and the features of a case's segmentation.
 
     Attributes:
-        features: in the order of FEATURE_NAMES; None where it has none, and `reason` tells why.
+        features: in the order of FEATURE_NAMES; None where it has none, and `reason` says why.
     """
 
     case: str
@@ -62,53 +62,43 @@ class Row:
 def each_case(
     work: Callable[[Case], Result], cases: Sequence[Case], jobs: int, failed: dict[str, str]
 ) -> Iterator[tuple[Case, Result]]:
-    """The result of every case that has one, in their order; the others are named in `failed`.
+    """The result of every case that has one, in their order; the others are added to `failed` with the reason.
 
     Args:
         jobs: processes; each takes one case at a time.
 
     Raises:
-        ChildProcessError: a process was killed from outside, most likely for its memory.
+        ChildProcessError: a process was killed from outside, most likely because of its memory.
     """
-    yield from _without_failed(cases, map_in_order(partial(_result_or_reason, work), cases, jobs), failed)
+    for case, result in zip(cases, map_in_order(partial(_result_or_reason, work), cases, jobs), strict=True):
+        if isinstance(result, _Failed):
+            failed[case.id] = result.reason
+        else:
+            yield case, result
 
 
-def shares_of_case(
-    case: Case, *, output: Path, members: Sequence[str], rules: Rules, tried: Sequence[Shares]
+def score_case_shares(
+    case: Case, *, stored: StoredPredictions, settings: TuningSettings, tried: Sequence[Shares]
 ) -> NDArray[np.float64]:
-    """(tried,), what a case scores without any threshold for each share of the members."""
+    """(tried,), the objective of a case without any threshold, for each share of the members."""
     grid = read_grid(case.images["t1c"])
     reference = _reference(case, grid)
-    predictions = _predictions(case, output, members, grid)
-    return score_shares(predictions, reference, spacing_mm(grid, rules.edition), rules.edition, tried, rules.objective)
+    predictions, edition = stored.read(case.id, grid), settings.edition
+    return score_shares(predictions, reference, spacing_mm(grid, edition), edition, tried, settings.objective)
 
 
-def row_of_case(case: Case, *, output: Path, members: Sequence[str], rules: Rules, shares: Shares) -> Row:
-    """A case's features and scores, of the segmentation that the members make with these shares."""
+def measure_case(case: Case, *, stored: StoredPredictions, settings: TuningSettings, shares: Shares) -> MeasuredCase:
+    """The scores and features of the segmentation that the members make with these shares."""
     volume = read_case(case)
-    grid = volume.grid
-    labels = mix(_predictions(case, output, members, grid), shares)
-    table = score_grid(
-        labels,
-        _reference(case, grid),
-        spacing_mm(grid, rules.edition),
-        rules.edition,
-        GRID,
-        mode=rules.mode,
-        fill=rules.fill,
-    )
-    turned = case_in_lps(volume)
+    grid, edition = volume.grid, settings.edition
+    labels = paint_mean(stored.read(case.id, grid), shares)
+    table = score_grid(labels, _reference(case, grid), spacing_mm(grid, edition), edition, settings.grid)
+    turned, preset = case_in_lps(volume), PRESETS[settings.preset]
     try:
-        found = extract_features(to_lps(labels, grid.affine), turned.images, turned.spacing_mm, PRESETS[rules.preset])
+        found = extract_features(to_lps(labels, grid.affine), turned.images, turned.spacing_mm, preset)
     except NoFeatures as reason:
-        return Row(case.id, table, None, str(reason))
-    return Row(case.id, table, np.array([found[name] for name in FEATURE_NAMES], dtype=np.float64), "")
-
-
-def _predictions(case: Case, output: Path, members: Sequence[str], grid: VoxelGrid) -> list[OutOfFoldPrediction]:
-    """The members' predictions on the case's own axes, in which it is scored."""
-    stored = [read_prediction(output, member, case.id) for member in members]
-    return [OutOfFoldPrediction(from_lps(each.probabilities, grid.affine), each.outputs) for each in stored]
+        return MeasuredCase(case.id, table, None, str(reason))
+    return MeasuredCase(case.id, table, np.array([found[name] for name in FEATURE_NAMES], dtype=np.float64), "")
 
 
 def _reference(case: Case, grid: VoxelGrid) -> NDArray[np.uint8]:
@@ -118,13 +108,9 @@ def _reference(case: Case, grid: VoxelGrid) -> NDArray[np.uint8]:
     if image.grid.shape != grid.shape:
         raise InputError(
             f"{case.reference}: is {image.grid.shape} voxels, expected {grid.shape} like its images. "
-            "Take the right file."
+            "Use the reference of this case."
         )
     return image.voxels
-
-
-# What a single case can raise for reasons of its own, as in `bratseg.inference.run`.
-_CASE_FAILURES: Final = (OSError, MemoryError, ArithmeticError, ValueError, LookupError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -139,13 +125,3 @@ def _result_or_reason(work: Callable[[Case], Result], case: Case) -> Result | _F
         return _Failed(str(error))
     except _CASE_FAILURES as error:
         return _Failed(f"{type(error).__name__}: {error}")
-
-
-def _without_failed(
-    cases: Sequence[Case], results: Iterator[Result | _Failed], failed: dict[str, str]
-) -> Iterator[tuple[Case, Result]]:
-    for case, result in zip(cases, results, strict=True):
-        if isinstance(result, _Failed):
-            failed[case.id] = result.reason
-        else:
-            yield case, result

@@ -1,4 +1,4 @@
-"""Thresholds for each cluster, and what they are worth on cases that had no say in them."""
+"""Thresholds for each cluster, and what they are worth on cases that did not take part in choosing them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,18 +7,18 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseg.tuning.grid import NOTHING, Grid, Point
+from bratseg.tuning.grid import NOTHING, Point, ThresholdGrid
 from bratseg.tuning.search import CaseTable, Objective, Values
 
-# Differences of the mean up to this are none: tables print three or four decimals of Dice and two of HD95.
+# Differences of the mean up to this count as none: tables print three or four decimals of Dice and two of HD95.
 EPS: Final[Mapping[Objective, float]] = {"dice": 1e-4, "hd95": 0.01}
-MIN_CASES: Final = 5  # of a cluster, to be given thresholds of its own
+MIN_CASES: Final = 5  # that a cluster needs for thresholds of its own
 _RESAMPLED: Final = 10_000
 _INTERVAL: Final = (2.5, 97.5)  # percentiles
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChosenPoint:
     """The best point of a grid for some cases; `own` is False where they were too few and have the global one."""
 
     point: Point
@@ -28,36 +28,38 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Worth:
-    """Means over all cases of the objective, and the interval of what tuning changes it by.
+    """Means of the objective over all cases, and the interval of the change that tuning brings.
 
     Attributes:
         before: without any threshold.
-        tuned: with the thresholds that these very cases chose; flatters.
-        left_out: each case with the thresholds that the other cases chose.
-        interval: 95 % of the mean of `left_out` minus `before`, by resampling cases in pairs.
-        gain: whether left_out is better than before by more than EPS.
+        tuned: with the thresholds that these very cases chose; too good.
+        leave_one_out: each case with the thresholds that the other cases chose.
+        interval: 95 % of the mean of `leave_one_out` minus `before`, by resampling cases in pairs.
+        gain: whether `leave_one_out` is better than `before` by more than EPS.
     """
 
     before: float
     tuned: float
-    left_out: float
+    leave_one_out: float
     interval: tuple[float, float]
     gain: bool
 
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """The thresholds of every cluster, before it is asked whether they are worth it.
+    """The best thresholds of every cluster, whether or not they are worth it.
 
     Attributes:
+        everyone: chosen by all cases together; also for outliers and cases without features.
         clusters: in their order.
-        tuned, left_out: for each case, the point it gets, and the one it would get if it had no say.
+        tuned: for each case the point that it gets.
+        leave_one_out: for each case the point that it would get if it had not taken part.
     """
 
-    everyone: Chosen
-    clusters: tuple[Chosen, ...]
+    everyone: ChosenPoint
+    clusters: tuple[ChosenPoint, ...]
     tuned: tuple[Point, ...]
-    left_out: tuple[Point, ...]
+    leave_one_out: tuple[Point, ...]
     worth: Worth
 
 
@@ -66,13 +68,13 @@ def choose(
     clusters: Sequence[int | None],
     belongs: Sequence[bool],
     objective: Objective,
-    grid: Grid,
+    grid: ThresholdGrid,
 ) -> Choice:
-    """The best thresholds for all cases and for each cluster, and leave-one-out means of all that.
+    """The best thresholds for all cases and for each cluster, and what they are worth.
 
     Leaving a case out repeats the whole choice without it, in its cluster and globally,
-    but neither the clusters nor the shares, which cost a new fit; so the mean is still a
-    little too good.
+    but neither the clusters nor the shares, which would have to be fitted again. So the
+    mean of `leave_one_out` is still a little too good.
 
     Args:
         tables: one for each case, at least one.
@@ -80,46 +82,50 @@ def choose(
         belongs: False for an outlier, which gets the global thresholds although it has a cluster.
     """
     values = np.stack([table.means(objective) for table in tables])
-    better = values if objective == "dice" else -values
+    utility = values if objective == "dice" else -values
     eps = EPS[objective]
     members = [[i for i, own in enumerate(clusters) if own == cluster] for cluster in range(_count(clusters))]
-    everyone = Chosen(best_point(better.mean(axis=0), eps, grid), len(tables), own=True)
-    chosen = tuple(_chosen(better, own, everyone, eps, grid) for own in members)
-    homes = [cluster if inside else None for cluster, inside in zip(clusters, belongs, strict=True)]
-    tuned = tuple(everyone.point if home is None else chosen[home].point for home in homes)
-    left_out = tuple(_left_out(better, members, homes, eps, grid))
-    return Choice(everyone, chosen, tuned, left_out, worth_of(values, tuned, left_out, objective))
+    everyone = ChosenPoint(best_point(utility.mean(axis=0), eps, grid), len(tables), own=True)
+    chosen = tuple(_chosen(utility[cases], everyone, eps, grid) for cases in members)
+    applied = [cluster if inside else None for cluster, inside in zip(clusters, belongs, strict=True)]
+    tuned = tuple(everyone.point if cluster is None else chosen[cluster].point for cluster in applied)
+    leave_one_out = tuple(_leave_one_out(utility, members, applied, eps, grid))
+    return Choice(everyone, chosen, tuned, leave_one_out, worth_of(values, tuned, leave_one_out, objective))
 
 
-def best_point(better: Values, eps: float, grid: Grid) -> Point:
+def best_point(utility: Values, eps: float, grid: ThresholdGrid) -> Point:
     """The smallest thresholds within `eps` of the best mean; none unless the best is better than none by more.
 
-    The smallest are those with the fewest steps of the grid from none, all four axes
-    together; of equals those with the smallest ratio, then the smallest sizes in order.
+    The smallest have the fewest steps of the grid, all four axes together; of equals
+    those with the smallest ratio, then the smallest sizes in order.
 
     Args:
-        better: (sizes, sizes, sizes, ratios), greater is better.
+        utility: (sizes, sizes, sizes, ratios), greater is better.
+
+    Raises:
+        ValueError: `utility` has not the grid's shape.
     """
-    best = float(better.max())
-    if best <= float(better[NOTHING]) + eps:
+    if grid.shape != utility.shape:
+        raise ValueError(f"means are {utility.shape}, expected the grid's {grid.shape}")
+    best = float(utility.max())
+    if best <= float(utility[NOTHING]) + eps:
         return NOTHING
-    good = np.argwhere(better >= best - eps)
+    good = np.argwhere(utility >= best - eps)
     a, b, c, ratio = good.T
     order = np.lexsort((c, b, a, ratio, a + b + c + ratio))
     first, second, third, fourth = good[order[0]].tolist()
-    if grid.shape != better.shape:
-        raise ValueError(f"means are {better.shape}, expected the grid's {grid.shape}")
     return first, second, third, fourth
 
 
-def worth_of(values: Values, tuned: Sequence[Point], left_out: Sequence[Point], objective: Objective) -> Worth:
+def worth_of(values: Values, tuned: Sequence[Point], leave_one_out: Sequence[Point], objective: Objective) -> Worth:
     """Means before and after, and the interval of their difference; `values` is (cases, *grid)."""
-    before = values[:, 0, 0, 0, 0]
-    after = np.array([values[(i, *point)] for i, point in enumerate(tuned)])
-    honest = np.array([values[(i, *point)] for i, point in enumerate(left_out)])
-    change = float((honest - before).mean())
+    before = values[:, *NOTHING]
+    after = np.array([values[i, *point] for i, point in enumerate(tuned)])
+    held_out = np.array([values[i, *point] for i, point in enumerate(leave_one_out)])
+    change = float((held_out - before).mean())
     gain = (change if objective == "dice" else -change) > EPS[objective]
-    return Worth(float(before.mean()), float(after.mean()), float(honest.mean()), interval_of(honest - before), gain)
+    interval = interval_of(held_out - before)
+    return Worth(float(before.mean()), float(after.mean()), float(held_out.mean()), interval, gain)
 
 
 def interval_of(differences: NDArray[np.float64]) -> tuple[float, float]:
@@ -134,22 +140,32 @@ def _count(clusters: Sequence[int | None]) -> int:
     return 1 + max((cluster for cluster in clusters if cluster is not None), default=-1)
 
 
-def _chosen(better: Values, own: Sequence[int], everyone: Chosen, eps: float, grid: Grid) -> Chosen:
-    if len(own) < MIN_CASES:
-        return Chosen(everyone.point, len(own), own=False)
-    return Chosen(best_point(better[own].mean(axis=0), eps, grid), len(own), own=True)
+def _chosen(utility: Values, everyone: ChosenPoint, eps: float, grid: ThresholdGrid) -> ChosenPoint:
+    """The point of a cluster; `utility` is (cases, *grid)."""
+    if len(utility) < MIN_CASES:
+        return ChosenPoint(everyone.point, len(utility), own=False)
+    return ChosenPoint(best_point(utility.mean(axis=0), eps, grid), len(utility), own=True)
 
 
-def _left_out(
-    better: Values, members: Sequence[Sequence[int]], homes: Sequence[int | None], eps: float, grid: Grid
+def _leave_one_out(
+    utility: Values,
+    members: Sequence[Sequence[int]],
+    applied: Sequence[int | None],
+    eps: float,
+    grid: ThresholdGrid,
 ) -> Iterator[Point]:
-    """For each case the point that is chosen without it."""
-    total = better.sum(axis=0)
-    sums = [better[own].sum(axis=0) for own in members]
-    for i, home in enumerate(homes):
+    """For each case the point that is chosen without it.
+
+    Args:
+        members: the cases of each cluster.
+        applied: the cluster whose thresholds each case gets; None for the global ones.
+    """
+    total = utility.sum(axis=0)
+    sums = [utility[cases].sum(axis=0) for cases in members]
+    for i, cluster in enumerate(applied):
         # a cluster that is too small without the case falls back on the others of all clusters
-        if home is None or len(members[home]) - 1 < MIN_CASES:
-            others, rest = len(better) - 1, total - better[i]
+        if cluster is None or len(members[cluster]) - 1 < MIN_CASES:
+            others, rest = len(utility) - 1, total - utility[i]
         else:
-            others, rest = len(members[home]) - 1, sums[home] - better[i]
+            others, rest = len(members[cluster]) - 1, sums[cluster] - utility[i]
         yield best_point(rest / others, eps, grid) if others else NOTHING

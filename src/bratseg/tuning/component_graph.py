@@ -1,6 +1,6 @@
 """A segmentation as a graph: its components of one label are the nodes, and those that touch are linked."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -11,51 +11,52 @@ from scipy import ndimage
 from bratseval.metrics.components import Mask, connected_components
 
 Box = tuple[slice, slice, slice]
+Links = tuple[frozenset[int], ...]  # for each node, its neighbours
 
 
 @dataclass(frozen=True, eq=False)
-class Nodes:
-    """The 26-connected components of each label of a segmentation, counted from 0.
+class ComponentGraph:
+    """The 26-connected components of each label of a segmentation; they are the nodes, counted from 0.
 
     Attributes:
         volume: (x, y, z) of a box, 0 outside the tumour, node n as n + 1.
-        labels: (nodes,), the label that each was painted with.
+        labels: (nodes,), the label of each.
         voxels: (nodes,), the size of each.
-        touching: for each node, those that share a face, an edge or a corner with it.
-        joined: for each node, those that share a face or an edge with it.
+        neighbours_18: for each node, those that share a face or an edge with it.
+        neighbours_26: for each node, those that share a face, an edge or a corner with it.
         boxes: the bounding box of each, in `volume`.
     """
 
     volume: NDArray[np.int32]
     labels: NDArray[np.uint8]
     voxels: NDArray[np.int64]
-    touching: tuple[frozenset[int], ...]
-    joined: tuple[frozenset[int], ...]
+    neighbours_18: Links
+    neighbours_26: Links
     boxes: tuple[Box, ...]
-    _around: dict[frozenset[int], NDArray[np.int64]] = field(default_factory=dict)
+    _shells: dict[frozenset[int], NDArray[np.int64]] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
         """How many nodes there are."""
         return len(self.labels)
 
-    def within(self, node: int, margin: int) -> tuple[Box, Mask]:
-        """A box around a node with `margin` voxels where there are so many, and where in it the node is."""
+    def mask_of(self, node: int, margin: int) -> tuple[Box, Mask]:
+        """A node's bounding box, larger by `margin` voxels where the volume goes on, and the node's mask in it."""
         x, y, z = (slice(max(side.start - margin, 0), side.stop + margin) for side in self.boxes[node])
         return (x, y, z), self.volume[x, y, z] == node + 1
 
-    def around(self, together: frozenset[int]) -> NDArray[np.int64]:
-        """(nodes,), how many voxels of each other node touch some nodes by a face, an edge or a corner."""
-        if together not in self._around:
-            ring = np.unique(np.concatenate([self._neighbours(node) for node in together]))
-            owners = np.bincount(self._padded[ring], minlength=self.count + 1)[1:].astype(np.int64)
-            owners[list(together)] = 0
-            self._around[together] = owners
-        return self._around[together]
+    def shell_voxels(self, nodes: frozenset[int]) -> NDArray[np.int64]:
+        """(nodes,), how many voxels of each other node share a face, an edge or a corner with some nodes."""
+        if nodes not in self._shells:
+            shell = np.unique(np.concatenate([self._neighbourhood(node) for node in nodes]))
+            voxels = np.bincount(self._padded[shell], minlength=self.count + 1)[1:].astype(np.int64)
+            voxels[list(nodes)] = 0
+            self._shells[nodes] = voxels
+        return self._shells[nodes]
 
-    def _neighbours(self, node: int) -> NDArray[np.int64]:
-        """Where in the padded volume the voxels around a node's are, itself included; a voxel may come twice."""
-        box, mask = self.within(node, 0)
+    def _neighbourhood(self, node: int) -> NDArray[np.int64]:
+        """Indices into `_padded` of a node's voxels and of all around them; an index may come twice."""
+        box, mask = self.mask_of(node, 0)
         at = np.argwhere(mask) + [side.start + 1 for side in box]
         flat: NDArray[np.int64] = np.ravel_multi_index(tuple(at.T), self._padded_shape).astype(np.int64)
         return (flat[:, None] + _steps(self._padded_shape, corners=True, both_ways=True)).ravel()
@@ -70,53 +71,30 @@ class Nodes:
         return np.pad(self.volume, 1).ravel()
 
 
-def nodes_of(labels: NDArray[np.uint8]) -> Nodes:
-    """The nodes of a segmentation (x, y, z), label by label; none where it is empty."""
-    volume = np.zeros(labels.shape, np.int32)
-    own: list[int] = []
-    sizes: list[int] = []
-    for label in np.flatnonzero(np.bincount(labels.ravel())):
+def build_graph(segmentation: NDArray[np.uint8]) -> ComponentGraph:
+    """The graph of a segmentation (x, y, z), nodes label by label; without nodes where it is empty."""
+    volume = np.zeros(segmentation.shape, np.int32)
+    labels: list[int] = []
+    voxels: list[int] = []
+    for label in np.flatnonzero(np.bincount(segmentation.ravel())):
         if label:
-            parts = connected_components(labels == label)
+            parts = connected_components(segmentation == label)
             inside = parts.labels != 0
-            volume[inside] = parts.labels[inside].astype(np.int32) + len(own)
-            own += [int(label)] * parts.count
-            sizes += parts.voxels.tolist()
-    joined, touching = _links(volume, len(own))
-    return Nodes(
+            volume[inside] = parts.labels[inside].astype(np.int32) + len(labels)
+            labels += [int(label)] * parts.count
+            voxels += parts.voxels.tolist()
+    return ComponentGraph(
         volume=volume,
-        labels=np.array(own, np.uint8),
-        voxels=np.array(sizes, np.int64),
-        touching=touching,
-        joined=joined,
-        boxes=tuple(_boxes(volume, len(own))),
+        labels=np.array(labels, np.uint8),
+        voxels=np.array(voxels, np.int64),
+        neighbours_18=_neighbours(volume, len(labels), corners=False),
+        neighbours_26=_neighbours(volume, len(labels), corners=True),
+        # of 0 nodes, scipy would look for the largest number
+        boxes=tuple(ndimage.find_objects(volume, max_label=len(labels))) if labels else (),
     )
 
 
-def _boxes(volume: NDArray[np.int32], count: int) -> Iterator[Box]:
-    if count:  # of nothing it would look for the largest number
-        yield from ndimage.find_objects(volume, max_label=count)
-
-
-def _links(volume: NDArray[np.int32], count: int) -> tuple[tuple[frozenset[int], ...], tuple[frozenset[int], ...]]:
-    """For each node those that share a face or an edge with it, and those that also share a corner."""
-    padded = np.pad(volume, 1)
-    x, y, z = padded.shape
-    flat = padded.ravel()
-    inside = np.flatnonzero(flat)
-    found = []
-    for corners in (False, True):
-        pairs: set[tuple[int, int]] = set()
-        for step in _steps((x, y, z), corners=corners, both_ways=False):
-            one, other = flat[inside], flat[inside + step]
-            apart = (other != 0) & (one != other)
-            keys = np.unique(one[apart].astype(np.int64) * (count + 1) + other[apart])
-            pairs.update(zip((keys // (count + 1) - 1).tolist(), (keys % (count + 1) - 1).tolist(), strict=True))
-        found.append(linked(pairs, count))
-    return found[0], found[1]
-
-
-def linked(pairs: Iterable[tuple[int, int]], count: int) -> tuple[frozenset[int], ...]:
+def links_of(pairs: Iterable[tuple[int, int]], count: int) -> Links:
     """For each of `count` nodes those it makes a pair with, in either order."""
     others: list[set[int]] = [set() for _ in range(count)]
     for one, other in pairs:
@@ -125,8 +103,23 @@ def linked(pairs: Iterable[tuple[int, int]], count: int) -> tuple[frozenset[int]
     return tuple(map(frozenset, others))
 
 
+def _neighbours(volume: NDArray[np.int32], count: int, *, corners: bool) -> Links:
+    """For each node those that share a face or an edge with it, or also a corner."""
+    padded = np.pad(volume, 1)
+    x, y, z = padded.shape
+    flat = padded.ravel()
+    inside = np.flatnonzero(flat)
+    pairs: set[tuple[int, int]] = set()
+    for step in _steps((x, y, z), corners=corners, both_ways=False):
+        one, other = flat[inside], flat[inside + step]
+        differ = (other != 0) & (one != other)
+        keys = np.unique(one[differ].astype(np.int64) * (count + 1) + other[differ])
+        pairs.update(zip((keys // (count + 1) - 1).tolist(), (keys % (count + 1) - 1).tolist(), strict=True))
+    return links_of(pairs, count)
+
+
 def _steps(shape: tuple[int, int, int], *, corners: bool, both_ways: bool) -> NDArray[np.int64]:
-    """How far in a raveled volume the neighbours of a voxel are; one of two opposite ones unless `both_ways`."""
+    """From a voxel of a raveled volume to its neighbours; one of two opposite ones unless `both_ways`."""
     _, ny, nz = shape
     steps = []
     for dx, dy, dz in np.ndindex(3, 3, 3):

@@ -1,24 +1,22 @@
-"""The files that tuning leaves: tuning.json, cases.csv and, through `clusters`, clusters.json."""
+"""The files that tuning leaves: tuning.json, cases.csv and, as inference reads it, clusters.json."""
 
 import csv
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from io import StringIO
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from bratseg.inference.out_of_fold import FOLDER
 from bratseg.postprocess.clusters import write_clusters
-from bratseg.tuning.cases import GRID, Rules
-from bratseg.tuning.choice import EPS, MIN_CASES, Chosen
-from bratseg.tuning.grid import BECOMES, NOTHING, REMOVED, SCARCE, Point
-from bratseg.tuning.run import Tuned, clusters_of
+from bratseg.tuning.choice import EPS, MIN_CASES, ChosenPoint
+from bratseg.tuning.grid import BECOMES, NOTHING, SCARCE, Point, ThresholdGrid
+from bratseg.tuning.run import AssignedCluster, Tuned, clusters_to_apply
 from bratseg.tuning.search import Objective
-from bratseg.weights.folder import CLUSTERS, Weights
+from bratseg.tuning.settings import TuningSettings, TuningTask
+from bratseg.weights.folder import CLUSTERS
 from bratseval.files.atomic import write_text
 from bratseval.files.sha256 import sha256_of_bytes, sha256_of_file
 
@@ -29,8 +27,8 @@ _OBJECTIVES: Final[tuple[Objective, ...]] = ("dice", "hd95")
 _PACKAGES: Final = ("brats-harness", "numpy", "scipy", "scikit-learn", "pyradiomics", "torch")
 
 
-def write_tuning(output: Path, tuned: Tuned, rules: Rules, weights: Weights, splits: Path) -> None:
-    """Write clusters.json, tuning.json and cases.csv; each whole or not at all.
+def write_tuning(task: TuningTask, tuned: Tuned) -> None:
+    """Write clusters.json, tuning.json and cases.csv into the task's output; each whole or not at all.
 
     tuning.json holds:
 
@@ -40,63 +38,71 @@ def write_tuning(output: Path, tuned: Tuned, rules: Rules, weights: Weights, spl
     - `shares`: `members` gives each member's folder its share of the mean, adding up to
       1, as a manifest takes them; `mean` is the objective with them, without thresholds;
       `equal` and `paper` are `{shares, mean}` beside them (`paper` null where the members
-      are other networks); `tried` lists every `{shares, mean}`. With one member only
-      `members` says anything.
+      are other networks); `tried` lists every `{shares, mean}`. With one member the other
+      keys hold nothing.
     - `worth`: of the thresholds, means of the objective over cases: `before` any, `tuned`
-      (in-sample), `left_out` (each case by thresholds that the others chose), `interval`
-      (95 % of left_out minus before), and `gain`, true where left_out is better by more
-      than `eps`. Where it is false, clusters.json holds thresholds of 0.
+      (in-sample), `left_out` (leave-one-out: each case with the thresholds that the others chose),
+      `interval` (95 % of left_out minus before), and `gain`, true where left_out is better
+      by more than `eps`. Where it is false, clusters.json holds thresholds of 0.
     - `regions`: for `dice` and `hd95_mm`, for each region, the same three means.
     - `thresholds`: `removed` and `redefined` name the axes, `global` and `clusters`
       (in the order of clusters.json) hold what was found, written or not: `sizes_mm3`,
       `ratio`, `cases`, and `own`, false where a cluster of fewer than `min_cases` has the
       global ones.
     - `silhouettes`: of each number of clusters that was tried.
-    - `failed`: for each case that was left out, why.
+    - `failed`: the reason for each case without scores.
     - `provenance`: `weights` (name and manifest's sha256), `splits_sha256`, `cases` (how
-      many), `cases_sha256` (of the sorted ids and of what each answer was made from),
+      many), `cases_sha256` (of the sorted ids and of what each prediction was made from),
       `versions`.
 
     cases.csv has a line for each case: its cluster, its distance from the centroid, whether
-    it belongs there, and Dice and HD95 of each region before, tuned and left out.
+    it belongs there, why it has no features, and Dice and HD95 of each region before, tuned
+    and leave-one-out.
     """
-    provenance = _provenance(output, tuned, weights, splits)
-    write_clusters(output / CLUSTERS, clusters_of(tuned, rules, provenance))
+    provenance = _provenance(task, tuned)
+    write_clusters(task.output / CLUSTERS, clusters_to_apply(tuned, task.settings, provenance))
     content = {
         "format": FORMAT,
-        "rules": {
-            "edition": rules.edition.name,
-            "objective": rules.objective,
-            "mode": rules.mode,
-            "fill": rules.fill,
-            "preset": rules.preset,
-            "eps": EPS[rules.objective],
-        },
+        "rules": _settings(task.settings),
         "shares": _shares(tuned),
-        "worth": asdict(tuned.choice.worth),
-        "regions": _regions(tuned),
-        "thresholds": _thresholds(tuned, rules),
+        "worth": _worth(tuned),
+        "regions": {
+            "dice" if objective == "dice" else "hd95_mm": _means_of_regions(tuned, objective)
+            for objective in _OBJECTIVES
+        },
+        "thresholds": _thresholds(tuned, task.settings.grid),
         "silhouettes": {str(count): value for count, value in tuned.fit.silhouettes.items()},
         "failed": dict(tuned.failed),
         "provenance": provenance,
     }
-    write_text(output / TUNING, json.dumps(content, indent=1) + "\n")
-    write_text(output / CASES, _table(tuned))
+    write_text(task.output / TUNING, json.dumps(content, indent=1) + "\n")
+    write_text(task.output / CASES, _table(tuned))
 
 
-def _provenance(output: Path, tuned: Tuned, weights: Weights, splits: Path) -> dict[str, object]:
-    made_from = []
-    for row in sorted(tuned.rows, key=lambda row: row.case):
-        for member in tuned.members:
-            told = json.loads((output / FOLDER / member / f"{row.case}.json").read_text("utf-8"))
-            made_from.append(json.dumps([row.case, member, told], sort_keys=True))
+def _settings(settings: TuningSettings) -> dict[str, object]:
     return {
-        "weights": weights.name,
-        "weights_sha256": weights.digest,
-        "splits_sha256": sha256_of_file(splits),
-        "cases": len(tuned.rows),
+        "edition": settings.edition.name,
+        "objective": settings.objective,
+        "mode": settings.grid.mode,
+        "fill": settings.grid.fill,
+        "preset": settings.preset,
+        "eps": EPS[settings.objective],
+    }
+
+
+def _provenance(task: TuningTask, tuned: Tuned) -> dict[str, object]:
+    made_from = []
+    for case in sorted(case.case for case in tuned.cases):
+        for member in tuned.members:
+            beside = json.loads((task.output / FOLDER / member / f"{case}.json").read_text("utf-8"))
+            made_from.append(json.dumps([case, member, beside], sort_keys=True))
+    return {
+        "weights": task.weights.name,
+        "weights_sha256": task.weights.digest,
+        "splits_sha256": sha256_of_file(task.splits),
+        "cases": len(tuned.cases),
         "cases_sha256": sha256_of_bytes("".join(made_from).encode()),
-        "versions": {name: told for name in _PACKAGES if (told := _version(name))},
+        "versions": {name: installed for name in _PACKAGES if (installed := _version(name))},
     }
 
 
@@ -110,7 +116,7 @@ def _version(package: str) -> str:
 def _shares(tuned: Tuned) -> dict[str, object]:
     means = tuned.shares.means
 
-    def told(shares: Sequence[float] | None) -> dict[str, object] | None:
+    def with_mean(shares: Sequence[float] | None) -> dict[str, object] | None:
         return None if shares is None else {"shares": list(shares), "mean": means.get(tuple(shares))}
 
     members = len(tuned.members)
@@ -118,71 +124,79 @@ def _shares(tuned: Tuned) -> dict[str, object]:
     return {
         "members": dict(zip(tuned.members, tuned.shares.shares, strict=True)),
         "mean": means.get(tuned.shares.shares),
-        "equal": told(equal),
-        "paper": told(tuned.paper),
-        "tried": [told(shares) for shares in means],
+        "equal": with_mean(equal),
+        "paper": with_mean(tuned.paper),
+        "tried": [with_mean(shares) for shares in means],
     }
 
 
-def _points(tuned: Tuned) -> dict[str, Sequence[Point]]:
+def _worth(tuned: Tuned) -> dict[str, object]:
+    worth = tuned.choice.worth
     return {
-        "before": [NOTHING] * len(tuned.rows),
+        "before": worth.before,
+        "tuned": worth.tuned,
+        "left_out": worth.leave_one_out,
+        "interval": worth.interval,
+        "gain": worth.gain,
+    }
+
+
+def _points(tuned: Tuned) -> Mapping[str, Sequence[Point]]:
+    """The point of each case: without thresholds, with those found, and with those found without the case."""
+    return {
+        "before": [NOTHING] * len(tuned.cases),
         "tuned": tuned.choice.tuned,
-        "left_out": tuned.choice.left_out,
+        "left_out": tuned.choice.leave_one_out,
     }
 
 
-def _regions(tuned: Tuned) -> dict[str, object]:
-    return {
-        "dice" if objective == "dice" else "hd95_mm": {
-            region: {
-                stage: float(
-                    np.mean(
-                        [row.table.at(point, objective)[region] for row, point in zip(tuned.rows, points, strict=True)]
-                    )
-                )
-                for stage, points in _points(tuned).items()
-            }
-            for region in tuned.rows[0].table.regions
-        }
-        for objective in _OBJECTIVES
-    }
+def _means_of_regions(tuned: Tuned, objective: Objective) -> dict[str, dict[str, float]]:
+    means: dict[str, dict[str, float]] = {region: {} for region in tuned.cases[0].table.regions}
+    for stage, points in _points(tuned).items():
+        rows = [case.table.at(point, objective) for case, point in zip(tuned.cases, points, strict=True)]
+        for region, of_stages in means.items():
+            of_stages[stage] = float(np.mean([row[region] for row in rows]))
+    return means
 
 
-def _thresholds(tuned: Tuned, rules: Rules) -> dict[str, object]:
-    def told(chosen: Chosen) -> dict[str, object]:
+def _thresholds(tuned: Tuned, grid: ThresholdGrid) -> dict[str, object]:
+    def described(chosen: ChosenPoint) -> dict[str, object]:
         *sizes, ratio = chosen.point
         return {
-            "sizes_mm3": [GRID.sizes_mm3[size] for size in sizes],
-            "ratio": GRID.ratios[ratio],
+            "sizes_mm3": [grid.sizes_mm3[size] for size in sizes],
+            "ratio": grid.ratios[ratio],
             "cases": chosen.cases,
             "own": chosen.own,
         }
 
     return {
-        "removed": list(REMOVED[rules.mode]),
+        "removed": list(grid.removed),
         "redefined": [SCARCE, BECOMES],
         "min_cases": MIN_CASES,
-        "global": told(tuned.choice.everyone),
-        "clusters": [told(chosen) for chosen in tuned.choice.clusters],
+        "global": described(tuned.choice.everyone),
+        "clusters": [described(chosen) for chosen in tuned.choice.clusters],
     }
 
 
 def _table(tuned: Tuned) -> str:
-    regions = tuned.rows[0].table.regions
+    regions = tuned.cases[0].table.regions
     stages = _points(tuned)
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     values = [f"{objective}_{stage}_{name}" for objective in _OBJECTIVES for stage in stages for name in regions]
     writer.writerow(["case", "cluster", "distance", "belongs", "why_none", *values])
-    for i, row in enumerate(tuned.rows):
-        own = tuned.assigned[i]
-        place = ["", "", "no"] if own is None else [own, repr(tuned.distances[i]), "yes" if tuned.belongs[i] else "no"]
+    for i, (case, assigned) in enumerate(zip(tuned.cases, tuned.assigned, strict=True)):
         scores = [
             repr(value)
             for objective in _OBJECTIVES
             for points in stages.values()
-            for value in row.table.at(points[i], objective).values()
+            for value in case.table.at(points[i], objective).values()
         ]
-        writer.writerow([row.case, *place, row.reason, *scores])
+        writer.writerow([case.case, *_cluster_cells(assigned), case.reason, *scores])
     return text.getvalue()
+
+
+def _cluster_cells(assigned: AssignedCluster) -> tuple[object, ...]:
+    if assigned.cluster is None:
+        return "", "", "no"
+    return assigned.cluster, repr(assigned.distance), "yes" if assigned.belongs else "no"

@@ -1,52 +1,61 @@
-"""One region of a case in many states: its lesion-wise Dice and HD95, each different state scored once.
+"""One region of a case in all variants: its lesion-wise Dice and HD95, each different set of nodes scored once.
 
-Sets of nodes are integers here, with a bit for each node: a state is split into lesions
-and matched within microseconds, and what a lesion measures against a set is looked up.
+which nodes the region has in each variant (variants, nodes)
+    |   nodes that can only be spurious are counted apart
+    v
+different rows: a few sets of nodes
+    |   merged, filtered and joined by the rules
+    v
+lesions of the prediction
+    |   Dice and HD95 of each lesion of the reference against the nodes that found it, computed once
+    v
+sums over lesions, and from them the means of every variant
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseg.tuning.component_graph import Nodes
-from bratseg.tuning.distances import LesionDistances, Windows
-from bratseg.tuning.reference import Right
+from bratseg.tuning.component_graph import ComponentGraph
+from bratseg.tuning.distances import LesionDistances, NodeWindows
+from bratseg.tuning.node_sets import NodeSet, connected_parts, grown, neighbours_of, nodes_in, set_of_mask, set_of_nodes
+from bratseg.tuning.reference_lesions import ReferenceLesions
+from bratseg.tuning.region_components import RegionComponents
 from bratseval.metrics.mesh_surface import Spacing
 from bratseval.metrics.overlap import VoxelCounts, dice
 from bratseval.scoring.merge_2024 import joined_numbers
 
 
 @dataclass(frozen=True, eq=False)
-class Tissue:
-    """How the nodes of one region become lesions of the prediction.
+class PredictedCase:
+    """What all regions of a prediction share.
 
     Attributes:
-        links: for each node, those it makes one lesion with.
-        first: (nodes,), the order in which lesions are numbered; None where it changes nothing.
-        smallest: lesions of at most so many voxels are deleted.
-        present: (states, nodes), whether the region holds a node.
+        windows: the surfaces of the graph's nodes.
+        corner: the first voxel (x, y, z) of the graph's box in the whole volume.
+        total_voxels: of the whole volume.
     """
 
-    links: tuple[frozenset[int], ...]
-    first: NDArray[np.int64] | None
-    smallest: float
-    present: NDArray[np.bool_]
+    graph: ComponentGraph
+    windows: NodeWindows
+    corner: tuple[int, int, int]
+    total_voxels: int
+    spacing_mm: Spacing
 
 
 @dataclass(frozen=True, eq=False)
 class RegionValues:
-    """(states,) of one region: lesion-wise Dice, and HD95 in mm."""
+    """(2 * variants,) of one region, as it is and redefined: lesion-wise Dice, and HD95 in mm."""
 
     dice: NDArray[np.float64]
     hd95_mm: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class _Sums:
-    """One state: Dice and HD95 of counted lesions, added up, and how many predicted lesions found none."""
+class _SetScore:
+    """One set of nodes: Dice and HD95 summed over the reference's counted lesions, and spurious lesions."""
 
     dice: float
     hd95_mm: float
@@ -54,41 +63,40 @@ class _Sums:
 
 
 def score_region(
-    nodes: Nodes,
-    own: Tissue,
-    through: Sequence[Tissue],
-    right: Right,
-    place: tuple[tuple[int, int, int], int],
-    windows: Windows,
-    spacing_mm: Spacing,
-    penalty_mm: float,
+    case: PredictedCase,
+    own: RegionComponents,
+    through: Sequence[RegionComponents],
+    reference: ReferenceLesions,
     *,
+    penalty_mm: float,
     spurious_counted: bool,
 ) -> RegionValues:
-    """The lesion-wise values of a region in every state, equal to `score_case`'s to the last bit.
+    """The lesion-wise values of a region in every variant, equal to `score_case`'s to the last bit.
 
     Args:
-        through: tissues through which lesions of the region are joined, in their order.
-        place: corner of the nodes' box, and voxels of the whole volume.
+        through: regions through which lesions of this one are joined, in their order.
         penalty_mm: HD95 of a missed or spurious lesion.
+        spurious_counted: whether spurious lesions enter the means.
     """
-    region = _Region(nodes, own, through, right, place, windows, spacing_mm, penalty_mm)
-    lonely = region.lonely
-    rest = own.present & ~lonely
-    rows, of_state = unique_rows(np.concatenate([rest, *(region.tied(tissue) for tissue in through)], axis=1))
-    sums = [region.sums(row) for row in rows]
-    alone = own.present[:, lonely & (nodes.voxels > own.smallest)].sum(axis=1)
-    spurious = np.array([each.spurious for each in sums])[of_state] + alone
+    region = _Region(case, own, through, reference, penalty_mm)
+    is_lone = region.lone_nodes()
+    relevant = [own.is_present & ~is_lone, *(region.joining_nodes(other) for other in through)]
+    rows, row_of_variant = unique_rows(np.concatenate(relevant, axis=1))
+    scores = [region.score_set(row) for row in rows]
+    large_enough = case.graph.voxels > own.deleted_up_to_voxels
+    lone = own.is_present[:, is_lone & large_enough].sum(axis=1)
+    spurious = np.array([score.spurious for score in scores])[row_of_variant] + lone
     penalised = spurious if spurious_counted else np.zeros_like(spurious)
-    entries = np.count_nonzero(right.counted) + penalised
+    lesions = np.count_nonzero(reference.is_counted) + penalised
 
-    def mean(totals: list[float], missing: float, nothing: float) -> NDArray[np.float64]:
-        # in the order of lesion_values, on which the last bit depends
-        total = np.array(totals)[of_state] + penalised * missing
-        return np.asarray(np.divide(total, entries, out=np.full(len(entries), nothing), where=entries != 0))
+    def mean(sums: list[float], of_spurious: float, of_nothing: float) -> NDArray[np.float64]:
+        # in the order of `scoring.lesionwise.lesion_values`, on which the last bit depends
+        total = np.array(sums)[row_of_variant] + penalised * of_spurious
+        return np.asarray(np.divide(total, lesions, out=np.full(len(lesions), of_nothing), where=lesions != 0))
 
     return RegionValues(
-        mean([each.dice for each in sums], 0.0, 1.0), mean([each.hd95_mm for each in sums], penalty_mm, 0.0)
+        dice=mean([score.dice for score in scores], 0.0, 1.0),
+        hd95_mm=mean([score.hd95_mm for score in scores], penalty_mm, 0.0),
     )
 
 
@@ -103,174 +111,130 @@ def unique_rows(rows: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.
 
 
 class _Region:
-    """A region's nodes and lesions, and what is known of them so far."""
+    """A region's nodes and its reference, and all values that have been worked out so far."""
 
     def __init__(
         self,
-        nodes: Nodes,
-        own: Tissue,
-        through: Sequence[Tissue],
-        right: Right,
-        place: tuple[tuple[int, int, int], int],
-        windows: Windows,
-        spacing_mm: Spacing,
+        case: PredictedCase,
+        own: RegionComponents,
+        through: Sequence[RegionComponents],
+        reference: ReferenceLesions,
         penalty_mm: float,
     ) -> None:
-        self._nodes, self._own, self._through, self._right = nodes, own, through, right
-        self._corner, self._total = place
-        self._windows, self._spacing, self._penalty = windows, spacing_mm, penalty_mm
-        self._ever = own.present.any(axis=0)
-        self._touched, self._shared = _overlaps(nodes, right, self._corner)
-        self._touches = [_bits(row) for row in self._touched]
-        self._any_touch = _bits(self._touched.any(axis=0))
-        self._links = [_bits_of(others) for others in own.links]
-        self._joined = [_bits_of(others) for others in nodes.joined]
-        self._voxels = _Memory(lambda part: int(nodes.voxels[_nodes_in(part)].sum()))
-        self._measured: dict[tuple[int, int], tuple[float, float]] = {}
+        self._case, self._own, self._through = case, own, through
+        self._reference, self._penalty_mm = reference, penalty_mm
+        self._ever = set_of_mask(own.is_present.any(axis=0))  # nodes that are there in some variant
+        touches, self._shared_voxels = _overlaps(case, reference)
+        self._touches = [set_of_mask(nodes) for nodes in touches]
+        self._touches_any = set_of_mask(touches.any(axis=0))
+        self._merges_with = _link_sets(own)
+        self._beside = [set_of_nodes(nodes) for nodes in case.graph.neighbours_18]
+        self._voxels: dict[NodeSet, int] = {}
+        self._measured: dict[tuple[int, NodeSet], tuple[float, float]] = {}
         self._distances: dict[int, LesionDistances] = {}
 
-    @property
-    def lonely(self) -> NDArray[np.bool_]:
-        """(nodes,), those that are a lesion of their own in every state and never find one."""
-        ever = _bits(self._ever)
-        tied = 0
-        for tissue in self._through:
-            tied |= _bits(tissue.present.any(axis=0))
-        lonely = [
-            not (self._links[node] & ever or self._any_touch >> node & 1 or self._joined[node] & tied)
-            for node in range(self._nodes.count)
+    def lone_nodes(self) -> NDArray[np.bool_]:
+        """(nodes,), those that are a lesion of their own in every variant and never touch one of the reference."""
+        others = 0
+        for region in self._through:
+            others |= set_of_mask(region.is_present.any(axis=0))
+        is_lone = [
+            bool(self._ever >> node & 1)
+            and not (merging & self._ever or self._touches_any >> node & 1 or self._beside[node] & others)
+            for node, merging in enumerate(self._merges_with)
         ]
-        return np.array(lonely, np.bool_) & self._ever
+        return np.array(is_lone, np.bool_)
 
-    def tied(self, tissue: Tissue) -> NDArray[np.bool_]:
-        """(states, nodes), a tissue without the nodes that can't have a part in joining lesions of the region."""
-        own, other = _bits(self._ever), _bits(tissue.present.any(axis=0))
-        useful = [
-            bool(self._joined[node] & own or _bits_of(tissue.links[node]) & other) for node in range(self._nodes.count)
+    def joining_nodes(self, other: RegionComponents) -> NDArray[np.bool_]:
+        """(variants, nodes), what is present of another region, of the nodes that can take part in joining lesions."""
+        ever = set_of_mask(other.is_present.any(axis=0))
+        takes_part = [
+            bool(beside & self._ever or merging & ever)
+            for beside, merging in zip(self._beside, _link_sets(other), strict=True)
         ]
-        return tissue.present & np.array(useful, np.bool_)
+        return other.is_present & np.array(takes_part, np.bool_)
 
-    def sums(self, row: NDArray[np.bool_]) -> _Sums:
-        """What a state scores: the nodes of the region, then those of each tissue."""
-        own, *tissues = (_bits(part) for part in np.split(row, 1 + len(self._through)))
-        lesions = self._lesions(own, self._own, self._links)
+    def score_set(self, row: NDArray[np.bool_]) -> _SetScore:
+        """The score of a row: the nodes of the region, then those of each region it is joined through."""
+        own, *others = (set_of_mask(part) for part in np.split(row, 1 + len(self._through)))
+        lesions = self._lesions(own, self._own, self._merges_with)
         if self._through:
-            lesions = self._join(lesions, tissues)
-        measured = [self._measure(int(lesion), lesions) for lesion in np.flatnonzero(self._right.counted)]
-        return _Sums(
+            lesions = self._joined(lesions, others)
+        measured = [self._measure(int(lesion), lesions) for lesion in np.flatnonzero(self._reference.is_counted)]
+        return _SetScore(
             # np.sum adds pairwise, as the evaluator does
-            float(np.sum(np.array([overlap for overlap, _ in measured]))),
-            float(np.sum(np.array([distance for _, distance in measured]))),
-            sum(not lesion & self._any_touch for lesion in lesions),
+            dice=float(np.sum(np.array([overlap for overlap, _ in measured]))),
+            hd95_mm=float(np.sum(np.array([distance_mm for _, distance_mm in measured]))),
+            spurious=sum(not lesion & self._touches_any for lesion in lesions),
         )
 
-    def _lesions(self, present: int, tissue: Tissue, links: Sequence[int]) -> list[int]:
-        kept = [part for part in _connected(present, links) if self._voxels[part] > tissue.smallest]
-        if tissue.first is None:
+    def _lesions(self, present: NodeSet, region: RegionComponents, merges_with: Sequence[NodeSet]) -> list[NodeSet]:
+        """The lesions that the present nodes of a region make, in the order of their numbers."""
+        parts = connected_parts(present, merges_with)
+        kept = [part for part in parts if self._voxels_of(part) > region.deleted_up_to_voxels]
+        first_voxel = region.first_voxel
+        if first_voxel is None:
             return kept
-        first = tissue.first
-        return sorted(kept, key=lambda part: int(first[_nodes_in(part)].min()))
+        return sorted(kept, key=lambda part: int(first_voxel[nodes_in(part)].min()))
 
-    def _join(self, lesions: list[int], tissues: Sequence[int]) -> list[int]:
+    def _joined(self, lesions: list[NodeSet], others: Sequence[NodeSet]) -> list[NodeSet]:
+        """Lesions after those that touch one common lesion of another region were joined."""
+        beside = [neighbours_of(lesion, self._beside) for lesion in lesions]
         touched = []
-        for tissue, present in zip(self._through, tissues, strict=True):
-            others = self._lesions(present, tissue, [_bits_of(links) for links in tissue.links])
-            pairs = []
-            for number, lesion in enumerate(lesions, start=1):
-                beside = 0
-                for node in _nodes_in(lesion):
-                    beside |= self._joined[node]
-                pairs += [(number, other) for other, part in enumerate(others, start=1) if beside & part]
+        for region, present in zip(self._through, others, strict=True):
+            through = list(enumerate(self._lesions(present, region, _link_sets(region)), start=1))
+            pairs = [(n, other) for n, nodes in enumerate(beside, start=1) for other, part in through if nodes & part]
             touched.append(pairs)
-        together: dict[int, int] = {}
+        joined: dict[int, NodeSet] = {}
         for number, lesion in zip(joined_numbers(len(lesions), touched).tolist(), lesions, strict=True):
-            together[number] = together.get(number, 0) | lesion
-        return list(together.values())
+            joined[number] = joined.get(number, 0) | lesion
+        return list(joined.values())
 
-    def _measure(self, lesion: int, answers: Sequence[int]) -> tuple[float, float]:
-        """Dice and HD95 of a lesion, counted from 0, and the predicted lesions that touch its reach."""
+    def _measure(self, lesion: int, predicted: Sequence[NodeSet]) -> tuple[float, float]:
+        """Dice and HD95 of a lesion, counted from 0, and the predicted lesions that touch it after dilation."""
         found = 0
-        for answer in answers:
-            if answer & self._touches[lesion]:
-                found |= answer
+        for part in predicted:
+            if part & self._touches[lesion]:
+                found |= part
         if not found:
-            return 0.0, self._penalty
+            return 0.0, self._penalty_mm
         if (lesion, found) not in self._measured:
-            together = _nodes_in(found)
-            shared = int(self._shared[lesion, together].sum())
-            counts = VoxelCounts(self._voxels[found], int(self._right.voxels[lesion]), shared, self._total)
-            self._measured[lesion, found] = dice(counts), self._distances_of(lesion).hd95_mm(together)
+            nodes = nodes_in(found)
+            shared = int(self._shared_voxels[lesion, nodes].sum())
+            voxels = int(self._reference.voxels[lesion])
+            counts = VoxelCounts(self._voxels_of(found), voxels, shared, self._case.total_voxels)
+            self._measured[lesion, found] = dice(counts), self._distances_of(lesion).hd95_mm(nodes)
         return self._measured[lesion, found]
 
     def _distances_of(self, lesion: int) -> LesionDistances:
         if lesion not in self._distances:
-            ever = _bits(self._ever)
-            reached = ever if self._through else _grown(self._touches[lesion] & ever, ever, self._links)
-            surface = self._right.surface(lesion, self._corner)
-            self._distances[lesion] = LesionDistances(surface, self._windows, _nodes_in(reached), self._spacing)
+            reached = self._ever
+            if not self._through:
+                reached = grown(self._touches[lesion] & self._ever, self._ever, self._merges_with)
+            surface = self._reference.surface(lesion, self._case.corner)
+            nodes, spacing_mm = nodes_in(reached), self._case.spacing_mm
+            self._distances[lesion] = LesionDistances(surface, self._case.windows, nodes, spacing_mm)
         return self._distances[lesion]
 
-
-class _Memory(dict[int, int]):
-    """A function's values for sets of nodes, each worked out once."""
-
-    def __init__(self, function: Callable[[int], int]) -> None:
-        super().__init__()
-        self._function = function
-
-    def __missing__(self, key: int) -> int:
-        self[key] = value = self._function(key)
-        return value
+    def _voxels_of(self, part: NodeSet) -> int:
+        if part not in self._voxels:
+            self._voxels[part] = int(self._case.graph.voxels[nodes_in(part)].sum())
+        return self._voxels[part]
 
 
-def _overlaps(nodes: Nodes, right: Right, corner: tuple[int, int, int]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """(lesions, nodes): whether a node touches a lesion's reach, and how many voxels it shares with the lesion."""
-    shape = right.reach.shape
-    first = [own - other for own, other in zip(right.corner, corner, strict=True)]
-    volume = nodes.volume[tuple(slice(start, start + side) for start, side in zip(first, shape, strict=True))]
+def _link_sets(region: RegionComponents) -> list[NodeSet]:
+    return [set_of_nodes(nodes) for nodes in region.merges_with]
+
+
+def _overlaps(case: PredictedCase, reference: ReferenceLesions) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """(lesions, nodes): whether a node touches a dilated lesion, and how many voxels it shares with the lesion."""
+    graph, shape = case.graph, reference.dilated.shape
+    first = [own - other for own, other in zip(reference.corner, case.corner, strict=True)]
+    volume = graph.volume[tuple(slice(start, start + side) for start, side in zip(first, shape, strict=True))]
     tables = []
-    for lesions in (right.reach, right.side.components.labels):
+    for lesions in (reference.dilated, reference.labelled.components.labels):
         both = (volume != 0) & (lesions != 0)
-        keys = (lesions[both].astype(np.int64) - 1) * nodes.count + volume[both] - 1
-        tables.append(np.bincount(keys, minlength=right.count * nodes.count).reshape(right.count, nodes.count))
+        keys = (lesions[both].astype(np.int64) - 1) * graph.count + volume[both] - 1
+        pairs = np.bincount(keys, minlength=reference.count * graph.count)
+        tables.append(pairs.reshape(reference.count, graph.count))
     return tables[0] > 0, tables[1].astype(np.int64)
-
-
-def _connected(present: int, links: Sequence[int]) -> Iterator[int]:
-    """The connected parts of a set of nodes."""
-    while present:
-        part = _grown(present & -present, present, links)
-        yield part
-        present &= ~part
-
-
-def _grown(part: int, within: int, links: Sequence[int]) -> int:
-    """A set of nodes and all that is linked to it within another set."""
-    fresh = part
-    while fresh:
-        near = 0
-        while fresh:
-            lowest = fresh & -fresh
-            near |= links[lowest.bit_length() - 1]
-            fresh ^= lowest
-        fresh = near & within & ~part
-        part |= fresh
-    return part
-
-
-def _bits(there: Any) -> int:
-    """A mask of nodes, (nodes,) booleans, as an integer."""
-    return int.from_bytes(np.packbits(there, bitorder="little").tobytes(), "little")
-
-
-def _bits_of(members: frozenset[int]) -> int:
-    return sum(1 << node for node in members)
-
-
-def _nodes_in(part: int) -> list[int]:
-    members = []
-    while part:
-        lowest = part & -part
-        members.append(lowest.bit_length() - 1)
-        part ^= lowest
-    return members

@@ -1,26 +1,41 @@
-"""Tuning from cases to files: out-of-fold predictions, shares, clusters, thresholds, and what they are worth."""
+"""Tuning from cases to results: out-of-fold predictions, shares, clusters, thresholds, and what they are worth."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
 from bratseg.inference.config import read_config
-from bratseg.inference.out_of_fold import FoldEngine, LoadFold, OutOfFold, predict_out_of_fold
+from bratseg.inference.out_of_fold import FoldEngine, OutOfFold, predict_out_of_fold
 from bratseg.inference.splits import fold_of_cases, read_splits
 from bratseg.postprocess.clusters import Clusters
 from bratseg.postprocess.fit_clusters import ClusterFit, clusters_from, fit_clusters
 from bratseg.radiomics.feature_names import FEATURE_NAMES, PRESETS
 from bratseg.radiomics.projection import project
-from bratseg.tuning.cases import GRID, Row, Rules, each_case, row_of_case, shares_of_case
+from bratseg.tuning.cases import MeasuredCase, StoredPredictions, each_case, measure_case, score_case_shares
 from bratseg.tuning.choice import Choice, choose
 from bratseg.tuning.grid import NOTHING
+from bratseg.tuning.settings import TuningSettings, TuningTask
 from bratseg.tuning.shares import ShareChoice, Shares, choose_shares, share_grid
 from bratseg.weights.folder import Weights
 from bratseval.errors import InputError
 from bratseval.files.cases import Case
+
+
+@dataclass(frozen=True)
+class AssignedCluster:
+    """Where a case belongs.
+
+    Attributes:
+        cluster: counted from 0; None where the case has no features.
+        distance: to the cluster's centroid; infinite where there is none.
+        belongs: whether inference would give it that cluster's thresholds: it is no outlier.
+    """
+
+    cluster: int | None
+    distance: float
+    belongs: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,90 +44,77 @@ class Tuned:
 
     Attributes:
         members: their folders' names, in the order of every share.
-        paper: the paper's shares in that order, where the members are its two networks.
-        rows: one for each case that has a score.
-        assigned: each row's cluster, counted from 0; None where it has no features.
-        distances: to the centroid of it; infinite where there is none.
-        belongs: whether inference would give it that cluster's thresholds.
-        failed: the reason for each case that was left out.
+        paper: the paper's shares in that order; None where the members are not its two networks.
+        cases: those that have scores.
+        assigned: the cluster of each of them.
+        failed: the reason for each other case.
     """
 
     members: tuple[str, ...]
     shares: ShareChoice
     paper: Shares | None
-    rows: tuple[Row, ...]
-    assigned: tuple[int | None, ...]
-    distances: tuple[float, ...]
-    belongs: tuple[bool, ...]
+    cases: tuple[MeasuredCase, ...]
+    assigned: tuple[AssignedCluster, ...]
     fit: ClusterFit
     choice: Choice
-    answered: OutOfFold
     failed: Mapping[str, str]
 
 
 def tune(
-    cases: Sequence[Case],
-    weights: Weights,
-    splits: Path,
-    output: Path,
-    rules: Rules,
-    load: LoadFold,
-    *,
-    mirroring: bool,
-    tile_step: float,
-    jobs: int,
-    on_step: Callable[[str], None] = lambda _: None,
+    task: TuningTask, engine: FoldEngine, *, jobs: int = 1, on_step: Callable[[str], None] = lambda _: None
 ) -> Tuned:
-    """Find shares, clusters and thresholds from out-of-fold predictions, which are left in `output`.
+    """Find shares, clusters and thresholds from out-of-fold predictions.
 
-    A case that fails in any step is left out of those after it and named.
+    A case that fails in any step takes no part in those after it and is named.
 
     Args:
-        load: gives one fold of a member, ready on its device.
+        engine: loads one fold of a member and says how it predicts.
         jobs: processes for everything but the networks.
-        on_step: told what is being done.
+        on_step: called with each step in words.
 
     Raises:
         InputError: a case has no reference, the splits leak or lack a case, a member
             lacks a fold, or there are not enough cases left to fit anything.
     """
-    _check_references(cases)
-    folds = fold_of_cases(read_splits(splits), [case.id for case in cases], splits)
-    answered = predict_out_of_fold(
-        weights,
-        cases,
-        folds,
-        output,
-        FoldEngine(load, mirroring, tile_step),
-        lambda member, case, told: on_step(f"{member}: {case}: {told}"),
-    )
-    failed = dict(answered.failed)
-    members = tuple(member.path.name for member in weights.members)
-    paper = _paper(weights)
+    failed = dict(_predict_cases(task, engine, on_step).failed)
     on_step("shares of the members")
-    shares = _shares([case for case in cases if case.id not in failed], output, members, rules, paper, jobs, failed)
-    on_step(f"features and scores of {len(cases) - len(failed)} cases")
-    work = partial(row_of_case, output=output, members=members, rules=rules, shares=shares.shares)
-    left = [case for case in cases if case.id not in failed]
-    rows = tuple(row for _, row in each_case(work, left, jobs, failed))
+    paper = _paper_shares(task.weights)
+    shares = _choose_shares(task, paper, jobs, failed)
+    left = [case for case in task.cases if case.id not in failed]
+    on_step(f"features and scores of {len(left)} cases")
+    stored = StoredPredictions(task.output, task.members)
+    work = partial(measure_case, stored=stored, settings=task.settings, shares=shares.shares)
+    measured = tuple(case for _, case in each_case(work, left, jobs, failed))
     on_step("clusters and thresholds")
-    fit, assigned, distances = _clusters(rows, rules)
-    limits = [np.inf if own is None else fit.distance_limits[own] for own in assigned]
-    belongs = tuple(distance <= limit for distance, limit in zip(distances, limits, strict=True))
-    choice = choose([row.table for row in rows], assigned, belongs, rules.objective, GRID)
-    return Tuned(members, shares, paper, rows, assigned, distances, belongs, fit, choice, answered, failed)
-
-
-def clusters_of(tuned: Tuned, rules: Rules, provenance: Mapping[str, object]) -> Clusters:
-    """What inference applies: the thresholds found if they are worth it, else none."""
-    gain = tuned.choice.worth.gain
-    thresholds = [
-        GRID.thresholds(chosen.point if gain else NOTHING, rules.mode)
-        for chosen in (*tuned.choice.clusters, tuned.choice.everyone)
-    ]
-    return clusters_from(
-        tuned.fit, thresholds[:-1], thresholds[-1], mode=rules.mode, fill=rules.fill, provenance=provenance
+    fit, assigned = _assign_clusters(measured, task.settings.preset)
+    choice = choose(
+        [case.table for case in measured],
+        [own.cluster for own in assigned],
+        [own.belongs for own in assigned],
+        task.settings.objective,
+        task.settings.grid,
     )
+    return Tuned(task.members, shares, paper, measured, assigned, fit, choice, failed)
+
+
+def clusters_to_apply(tuned: Tuned, settings: TuningSettings, provenance: Mapping[str, object]) -> Clusters:
+    """What inference applies: the thresholds found if they are worth it, else thresholds of 0."""
+    grid, gain = settings.grid, tuned.choice.worth.gain
+    *own, everyone = (
+        grid.thresholds(chosen.point if gain else NOTHING) for chosen in (*tuned.choice.clusters, tuned.choice.everyone)
+    )
+    return clusters_from(tuned.fit, own, everyone, mode=grid.mode, fill=grid.fill, provenance=provenance)
+
+
+def _predict_cases(task: TuningTask, engine: FoldEngine, on_step: Callable[[str], None]) -> OutOfFold:
+    """Predict every case with the one fold of each member that did not see it, into the task's output."""
+    _check_references(task.cases)
+    folds = fold_of_cases(read_splits(task.splits), [case.id for case in task.cases], task.splits)
+
+    def report_case(member: str, case: str, outcome: str) -> None:
+        on_step(f"{member}: {case}: {outcome}")
+
+    return predict_out_of_fold(task.weights, task.cases, folds, task.output, engine, report_case)
 
 
 def _check_references(cases: Sequence[Case]) -> None:
@@ -125,52 +127,51 @@ def _check_references(cases: Sequence[Case]) -> None:
         )
 
 
-def _paper(weights: Weights) -> Shares | None:
+def _paper_shares(weights: Weights) -> Shares | None:
     paper = read_config().shares
     networks = [member.description.network for member in weights.members]
     return tuple(paper[network] for network in networks) if sorted(networks) == sorted(paper) else None
 
 
-def _shares(
-    cases: Sequence[Case],
-    output: Path,
-    members: Sequence[str],
-    rules: Rules,
-    paper: Shares | None,
-    jobs: int,
-    failed: dict[str, str],
-) -> ShareChoice:
-    grid = share_grid(len(members))
+def _choose_shares(task: TuningTask, paper: Shares | None, jobs: int, failed: dict[str, str]) -> ShareChoice:
+    """The best shares of the grid; those of the paper are scored beside them. Adds to `failed`."""
+    grid = share_grid(len(task.members))
     if len(grid) == 1:
         return ShareChoice(grid[0], {})
     tried = (*grid, *([paper] if paper else []))
-    work = partial(shares_of_case, output=output, members=members, rules=rules, tried=tried)
+    stored = StoredPredictions(task.output, task.members)
+    work = partial(score_case_shares, stored=stored, settings=task.settings, tried=tried)
+    cases = [case for case in task.cases if case.id not in failed]
     scores = [score for _, score in each_case(work, cases, jobs, failed)]
     if not scores:
-        raise InputError(_told("no case has a score", failed))
+        raise InputError(_with_reasons("no case has a score", failed))
     table = np.array(scores)
-    found = choose_shares(grid, table[:, : len(grid)], rules.objective)
+    found = choose_shares(grid, table[:, : len(grid)], task.settings.objective)
     return ShareChoice(found.shares, dict(zip(tried, table.mean(axis=0).tolist(), strict=True)))
 
 
-def _clusters(rows: Sequence[Row], rules: Rules) -> tuple[ClusterFit, tuple[int | None, ...], tuple[float, ...]]:
-    """The fit, each row's cluster, and how far it is from its centroid."""
-    known = [row for row in rows if row.features is not None]
-    if len(known) < 2:
-        raise InputError(
-            _told(f"{len(known)} cases have features, expected two at least", {r.case: r.reason for r in rows})
-        )
-    fit = fit_clusters(np.array([row.features for row in known]), PRESETS[rules.preset])
+def _assign_clusters(cases: Sequence[MeasuredCase], preset: str) -> tuple[ClusterFit, tuple[AssignedCluster, ...]]:
+    """Clusters fitted to the cases that have features, and the cluster of every case."""
+    rows = [case.features for case in cases if case.features is not None]
+    if len(rows) < 2:
+        reasons = {case.case: case.reason for case in cases}
+        raise InputError(_with_reasons(f"{len(rows)} cases have features, expected two at least", reasons))
+    features = np.array(rows)
+    fit = fit_clusters(features, PRESETS[preset])
     chosen = [i for i, name in enumerate(FEATURE_NAMES) if name in set(fit.names)]
-    points = project(np.array([row.features for row in known])[:, chosen], fit.scaler, fit.components)
-    far = np.linalg.norm(points - fit.centroids[fit.assigned], axis=1)
-    places = {
-        row.case: (own, distance) for row, own, distance in zip(known, fit.assigned.tolist(), far.tolist(), strict=True)
-    }
-    assigned = tuple(places.get(row.case, (None, np.inf))[0] for row in rows)
-    return fit, assigned, tuple(places.get(row.case, (None, np.inf))[1] for row in rows)
+    points = project(features[:, chosen], fit.scaler, fit.components)
+    distances = np.linalg.norm(points - fit.centroids[fit.assigned], axis=1)
+    found = iter(zip(fit.assigned.tolist(), distances.tolist(), strict=True))
+    assigned = []
+    for case in cases:
+        if case.features is None:
+            assigned.append(AssignedCluster(None, np.inf, belongs=False))
+        else:
+            cluster, distance = next(found)
+            assigned.append(AssignedCluster(cluster, distance, belongs=distance <= fit.distance_limits[cluster]))
+    return fit, tuple(assigned)
 
 
-def _told(what: str, reasons: Mapping[str, str]) -> str:
+def _with_reasons(what: str, reasons: Mapping[str, str]) -> str:
     lines = [f"  {case}: {reason}" for case, reason in reasons.items() if reason]
-    return "\n".join([f"tuning: {what}. Correct what the cases say:", *lines])
+    return "\n".join([f"tuning: {what}. Correct the cases by these reasons:", *lines])

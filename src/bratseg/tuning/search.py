@@ -1,30 +1,52 @@
-"""What every point of the grid of thresholds scores on one case, without scoring every point."""
+"""What every point of the grid of thresholds scores on one case, without scoring every point.
 
-from collections.abc import Iterator, Mapping
+From a case to a table (this file), and from the tables of all cases to a choice (`choice`):
+
+    prediction (x, y, z)                                    reference (x, y, z)
+        |                                                       |
+        | component_graph: components of one label are nodes    | reference_lesions: its lesions,
+        v                                                       | dilated, with their surfaces
+    graph                                                       |
+        |                                                       |
+        | variants: a threshold removes whole components, so    |
+        |           160,000 points leave a few hundred results  |
+        v                                                       |
+    variants ----> region_components: which nodes each region   |
+        |          has in each variant, which make one lesion   |
+        |                        |                              |
+        |                        v                              v
+        |          regions: each different set of nodes is scored once,
+        |                   with distances for HD95
+        |                        |
+        v                        v
+    CaseTable: point -> variant -> Dice and HD95 of each region
+        |
+        | the means over regions at each point, over all cases and over each cluster
+        v
+    choice: the smallest thresholds within EPS of the best mean, for all cases and for each
+            cluster, and what they are worth on cases that did not take part in choosing
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bratseg.postprocess.thresholds import Fill, Mode
-from bratseg.tuning.component_graph import Nodes, nodes_of
-from bratseg.tuning.dilated_components import Reaches, reaches_of
-from bratseg.tuning.distances import node_windows
-from bratseg.tuning.grid import Grid
-from bratseg.tuning.reference import lesions_of
-from bratseg.tuning.regions import RegionValues, Tissue, score_region
-from bratseg.tuning.states import States, states_of
+from bratseg.tuning.component_graph import build_graph
+from bratseg.tuning.distances import find_node_windows
+from bratseg.tuning.grid import Point, ThresholdGrid
+from bratseg.tuning.reference_lesions import find_reference_lesions
+from bratseg.tuning.region_components import find_region_components
+from bratseg.tuning.regions import PredictedCase, RegionValues, score_region
+from bratseg.tuning.variants import Variants, find_variants
 from bratseval.challenge import Edition
 from bratseval.metrics.crop import crop_labels
 from bratseval.metrics.mesh_surface import Spacing
-from bratseval.scoring.merge_2024 import smallest_kept
 
 Objective = Literal["dice", "hd95"]
 Values = NDArray[np.float64]
-
-KEPT: Final = 0
-REDEFINED: Final = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,30 +55,31 @@ class CaseTable:
 
     Attributes:
         regions: in the edition's order.
-        of_sizes: (sizes, sizes, sizes), the state that each triple of sizes leads to.
-        redefined: (states, ratios), whether ET is redefined.
-        dice, hd95_mm: (2, states, regions), lesion-wise, of each state as it is and redefined.
+        of_sizes: (sizes, sizes, sizes), the variant that each triple of sizes leads to.
+        is_redefined: (variants, ratios), whether ET has become NCR.
+        dice, hd95_mm: (2, variants, regions), lesion-wise, of each variant as it is and redefined.
     """
 
     regions: tuple[str, ...]
     of_sizes: NDArray[np.int64]
-    redefined: NDArray[np.bool_]
+    is_redefined: NDArray[np.bool_]
     dice: Values
     hd95_mm: Values
 
     def means(self, objective: Objective) -> Values:
-        """(sizes, sizes, sizes, ratios), the mean of all regions at each point."""
-        values = self.dice if objective == "dice" else self.hd95_mm
-        kept, redefined = values.mean(axis=-1)
-        by_ratio = np.where(self.redefined, redefined[:, None], kept[:, None])
+        """(sizes, sizes, sizes, ratios), the mean over regions at each point."""
+        kept, redefined = self._values(objective).mean(axis=-1)
+        by_ratio = np.where(self.is_redefined, redefined[:, None], kept[:, None])
         return np.asarray(by_ratio[self.of_sizes])
 
-    def at(self, point: tuple[int, int, int, int], objective: Objective) -> Mapping[str, float]:
+    def at(self, point: Point, objective: Objective) -> Mapping[str, float]:
         """Each region's value at one point."""
-        values = self.dice if objective == "dice" else self.hd95_mm
-        state = self.of_sizes[point[:3]]
-        row = values[int(self.redefined[state, point[3]]), state]
+        variant = self.of_sizes[point[:3]]
+        row = self._values(objective)[int(self.is_redefined[variant, point[3]]), variant]
         return dict(zip(self.regions, row.tolist(), strict=True))
+
+    def _values(self, objective: Objective) -> Values:
+        return self.dice if objective == "dice" else self.hd95_mm
 
 
 def score_grid(
@@ -64,10 +87,7 @@ def score_grid(
     reference: NDArray[np.generic],
     spacing_mm: Spacing,
     edition: Edition,
-    grid: Grid,
-    *,
-    mode: Mode,
-    fill: Fill,
+    grid: ThresholdGrid,
 ) -> CaseTable:
     """The lesion-wise scores of a prediction after every point's thresholds, equal to `score_case`'s to the last bit.
 
@@ -83,54 +103,34 @@ def score_grid(
     if prediction.shape != reference.shape or prediction.ndim != 3:
         raise ValueError(f"shapes are {prediction.shape} and {reference.shape}, expected one 3-D shape")
     spacing_mm = (float(spacing_mm[0]), float(spacing_mm[1]), float(spacing_mm[2]))
-    rights = lesions_of(reference, spacing_mm, edition)
+    lesions = find_reference_lesions(reference, spacing_mm, edition)
     pair = crop_labels(prediction, reference, edition)
-    nodes = nodes_of(pair.prediction)
-    states = states_of(nodes, grid, mode=mode, fill=fill, voxel_mm3=float(np.prod(spacing_mm)))
-    tissues = _tissues(nodes, states, spacing_mm, edition)
-    windows = node_windows(nodes)
-    values = [
-        score_region(
-            nodes,
-            tissues[region],
-            [tissues[name] for name in rules.joined_through],
-            rights[region],
-            (pair.corner, pair.total),
-            windows,
-            spacing_mm,
-            edition.penalty_for(prediction.shape),
+    graph = build_graph(pair.prediction)
+    variants = find_variants(graph, grid, voxel_mm3=float(np.prod(spacing_mm)))
+    components = find_region_components(graph, variants, spacing_mm, edition)
+    case = PredictedCase(graph, find_node_windows(graph), pair.corner, pair.total, spacing_mm)
+    values = {
+        region: score_region(
+            case,
+            components[region],
+            [components[name] for name in rules.joined_through],
+            lesions[region],
+            penalty_mm=edition.penalty_for(prediction.shape),
             spurious_counted=edition.spurious_counted,
         )
         for region, rules in edition.regions.items()
-    ]
-    return _table(tuple(edition.regions), states, grid, values)
+    }
+    return _table(values, variants, grid)
 
 
-def _table(regions: tuple[str, ...], states: States, grid: Grid, values: list[RegionValues]) -> CaseTable:
-    def stacked(columns: Iterator[Values]) -> Values:
+def _table(values: Mapping[str, RegionValues], variants: Variants, grid: ThresholdGrid) -> CaseTable:
+    def stacked(columns: Iterable[Values]) -> Values:
         return np.stack([column.reshape(2, -1) for column in columns], axis=-1)
 
     return CaseTable(
-        regions=regions,
-        of_sizes=states.of_sizes,
-        redefined=states.ratio[:, None] < np.array(grid.ratios),
-        dice=stacked(each.dice for each in values),
-        hd95_mm=stacked(each.hd95_mm for each in values),
+        regions=tuple(values),
+        of_sizes=variants.of_sizes,
+        is_redefined=variants.et_ratio[:, None] < np.array(grid.ratios),
+        dice=stacked(region.dice for region in values.values()),
+        hd95_mm=stacked(region.hd95_mm for region in values.values()),
     )
-
-
-def _tissues(nodes: Nodes, states: States, spacing_mm: Spacing, edition: Edition) -> Mapping[str, Tissue]:
-    """Each region, scored or not, in each state as it is and then in each redefined."""
-    labels = np.concatenate([states.kept, states.redefined])
-    reaches: dict[int, Reaches] = {}
-    tissues = {}
-    for name, rules in {**edition.regions, **edition.unscored}.items():
-        present = np.isin(labels, list(rules.labels))
-        if edition.family == "lesionwise-2023":
-            tissues[name] = Tissue(nodes.touching, None, 0.0, present)
-            continue
-        if rules.merge_steps not in reaches:
-            reaches[rules.merge_steps] = reaches_of(nodes, merge_steps=rules.merge_steps)
-        reach = reaches[rules.merge_steps]
-        tissues[name] = Tissue(reach.near, reach.first, smallest_kept(rules, spacing_mm, edition), present)
-    return tissues

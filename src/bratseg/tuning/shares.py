@@ -1,4 +1,4 @@
-"""The share of each member in the mean, from out-of-fold probabilities."""
+"""The share of each member in the mean, from out-of-fold predictions."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from bratseval.metrics.mesh_surface import Spacing
 from bratseval.scoring.case import score_case
 from bratseval.scoring.lesionwise import LESION_DICE, LESION_HD95
 
-# Parts that the mean is cut into. The paper's shares, 0.4722 and 0.5278, are 17/36 and 19/36 to all their digits; more
-# members have coarser steps, or there would be thousands of shares.
+# Steps from 0 to 1. The paper's shares, 0.4722 and 0.5278, are 17/36 and 19/36 to all their digits; more members have
+# coarser steps, or there would be thousands of shares.
 _STEPS: Final[Mapping[int, int]] = {2: 36, 3: 12}
 _STEPS_OF_MANY: Final = 8
 
@@ -26,7 +26,7 @@ Shares = tuple[float, ...]
 
 @dataclass(frozen=True)
 class ShareChoice:
-    """The shares taken, and the mean objective over cases and regions of every share that was tried."""
+    """The shares chosen, and the mean objective over cases and regions of every share that was tried."""
 
     shares: Shares
     means: Mapping[Shares, float]
@@ -42,11 +42,11 @@ def share_grid(members: int) -> tuple[Shares, ...]:
     return (*grid, *(() if any(np.allclose(equal, shares) for shares in grid) else (equal,)))
 
 
-def mix(predictions: Sequence[OutOfFoldPrediction], shares: Shares) -> NDArray[np.uint8]:
-    """The labels (x, y, z) of the weighted mean, in the order of sums of `pipeline.segment`.
+def paint_mean(predictions: Sequence[OutOfFoldPrediction], shares: Shares) -> NDArray[np.uint8]:
+    """The labels (x, y, z) that the weighted mean of the members paints, summed in the order of `pipeline.segment`.
 
     Raises:
-        ValueError: the members have no outputs in common.
+        ValueError: the members have no common outputs.
     """
     common = common_outputs([prediction.outputs for prediction in predictions])
     total = sum(shares)
@@ -73,7 +73,7 @@ def score_shares(
     known: dict[bytes, float] = {}
     scores = []
     for shares in tried:
-        labels = mix(predictions, shares)
+        labels = paint_mean(predictions, shares)
         painted = labels.tobytes()
         if painted not in known:
             regions = score_case(labels, reference, spacing_mm, edition).regions
@@ -89,8 +89,8 @@ def choose_shares(tried: Sequence[Shares], scores: NDArray[np.float64], objectiv
         scores: (cases, tried).
     """
     means = scores.mean(axis=0)
-    better = means if objective == "dice" else -means
-    good = np.flatnonzero(better >= better.max() - EPS[objective])
+    utility = means if objective == "dice" else -means
+    good = np.flatnonzero(utility >= utility.max() - EPS[objective])
     unequal = [round(float(np.var(tried[i])), 12) for i in good.tolist()]
     return ShareChoice(tried[int(good[int(np.argmin(unequal))])], dict(zip(tried, means.tolist(), strict=True)))
 

@@ -1,23 +1,35 @@
 """How the objective changes along each threshold, as a picture; matplotlib is loaded when one is drawn."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
-from bratseg.tuning.cases import GRID, Rules
-from bratseg.tuning.grid import REMOVED, Point
+from bratseg.tuning.grid import NOTHING, Point
 from bratseg.tuning.run import Tuned
-from bratseg.tuning.search import Values
+from bratseg.tuning.search import Objective, Values
+from bratseg.tuning.settings import TuningSettings
 from bratseval.extras import PICTURE, require
 from bratseval.files.atomic import replacing
 
-LANDSCAPE: Final = "threshold_landscape.png"
+CURVES: Final = "threshold_curves.png"
 _NAMES: Final = {"dice": "lesion-wise Dice", "hd95": "lesion-wise HD95 in mm"}
 
 
-def draw_landscape(path: Path, tuned: Tuned, rules: Rules) -> None:
+@dataclass(frozen=True, eq=False)
+class _Curve:
+    """A line of the picture: the mean objective (*grid) of some cases, and the point that was chosen for them."""
+
+    name: str
+    means: Values
+    point: Point
+    colour: str | None
+    width: float
+
+
+def draw_threshold_curves(path: Path, tuned: Tuned, settings: TuningSettings) -> None:
     """Draw the change of the mean objective along each of the four thresholds, the others as chosen, into a PNG.
 
     A line for all cases and one for each cluster that has thresholds of its own; a dot
@@ -30,41 +42,50 @@ def draw_landscape(path: Path, tuned: Tuned, rules: Rules) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    grid = settings.grid
     figure = Figure(figsize=(14, 4), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, 4, sharey=True)
-    titles = [f"{name}: components removed below" for name in REMOVED[rules.mode]] + ["ET redefined below"]
-    units = ["mm³"] * 3 + ["part of WT"]
-    scales = [GRID.sizes_mm3] * 3 + [GRID.ratios]
-    for axis, (panel, title, unit, scale) in enumerate(zip(panels, titles, units, scales, strict=True)):
-        for name, means, point in _lines(tuned, rules):
-            along = tuple(slice(None) if other == axis else point[other] for other in range(4))
-            change = means[along] - means[0, 0, 0, 0]
-            everyone = name.startswith("all")
-            (line,) = panel.plot(
-                scale, change, label=name, color="black" if everyone else None, linewidth=2.2 if everyone else 1.2
-            )
-            panel.plot(scale[point[axis]], change[point[axis]], "o", color=line.get_color(), markersize=6)
-        panel.axhline(0, color="grey", linewidth=0.8, linestyle=":")
-        panel.set_title(title, fontsize=10)
-        panel.set_xlabel(unit)
-    panels[0].set_ylabel(f"change of mean {_NAMES[rules.objective]}")
+    curves = _curves(tuned, settings.objective)
+    for axis, name in enumerate(grid.removed):
+        _draw_panel(panels[axis], axis, grid.sizes_mm3, curves)
+        panels[axis].set_title(f"{name}: components removed below", fontsize=10)
+        panels[axis].set_xlabel("mm³")
+    _draw_panel(panels[-1], len(grid.removed), grid.ratios, curves)
+    panels[-1].set_title("ET redefined below", fontsize=10)
+    panels[-1].set_xlabel("part of WT")
+    panels[0].set_ylabel(f"change of mean {_NAMES[settings.objective]}")
     panels[-1].legend(fontsize=8)
-    worth = tuned.choice.worth
-    verdict = "thresholds are written" if worth.gain else "no gain, thresholds of 0 are written"
-    figure.suptitle(
-        f"{rules.edition.name}, {len(tuned.rows)} cases: before {worth.before:.4f}, "
-        f"tuned {worth.tuned:.4f} (in-sample), left out {worth.left_out:.4f}: {verdict}",
-        fontsize=11,
-    )
+    figure.suptitle(_title(tuned, settings), fontsize=11)
     with replacing(path) as partial:
         figure.savefig(partial, dpi=110, format="png")
 
 
-def _lines(tuned: Tuned, rules: Rules) -> Iterator[tuple[str, Values, Point]]:
-    means = np.stack([row.table.means(rules.objective) for row in tuned.rows])
-    yield f"all {len(means)} cases", means.mean(axis=0), tuned.choice.everyone.point
+def _draw_panel(panel: Any, axis: int, scale: Sequence[float], curves: Sequence[_Curve]) -> None:
+    for curve in curves:
+        along = tuple(slice(None) if other == axis else step for other, step in enumerate(curve.point))
+        change = curve.means[along] - curve.means[NOTHING]
+        (line,) = panel.plot(scale, change, label=curve.name, color=curve.colour, linewidth=curve.width)
+        chosen = curve.point[axis]
+        panel.plot(scale[chosen], change[chosen], "o", color=line.get_color(), markersize=6)
+    panel.axhline(0, color="grey", linewidth=0.8, linestyle=":")
+
+
+def _title(tuned: Tuned, settings: TuningSettings) -> str:
+    worth = tuned.choice.worth
+    verdict = "thresholds are written" if worth.gain else "no gain, thresholds of 0 are written"
+    return (
+        f"{settings.edition.name}, {len(tuned.cases)} cases: before {worth.before:.4f}, "
+        f"tuned {worth.tuned:.4f} (in-sample), leave-one-out {worth.leave_one_out:.4f}: {verdict}"
+    )
+
+
+def _curves(tuned: Tuned, objective: Objective) -> list[_Curve]:
+    means = np.stack([case.table.means(objective) for case in tuned.cases])
+    curves = [_Curve(f"all {len(means)} cases", means.mean(axis=0), tuned.choice.everyone.point, "black", 2.2)]
     for cluster, chosen in enumerate(tuned.choice.clusters):
         if chosen.own:
-            own = [i for i, assigned in enumerate(tuned.assigned) if assigned == cluster]
-            yield f"cluster {cluster} ({len(own)} cases)", means[own].mean(axis=0), chosen.point
+            own = [i for i, assigned in enumerate(tuned.assigned) if assigned.cluster == cluster]
+            name = f"cluster {cluster} ({len(own)} cases)"
+            curves.append(_Curve(name, means[own].mean(axis=0), chosen.point, None, 1.2))
+    return curves

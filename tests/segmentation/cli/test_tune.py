@@ -14,7 +14,7 @@ from bratseg.inference.config import read_config
 from bratseg.inference.load import load_ensemble
 from bratseg.inference.out_of_fold import FOLDER, read_prediction
 from bratseg.postprocess.clusters import read_clusters
-from bratseg.tuning.shares import mix
+from bratseg.tuning.shares import paint_mean
 from bratseg.weights.folder import add_member
 from factories.campaign import make_cases, make_splits, make_weights
 
@@ -72,7 +72,7 @@ def test_answers_are_those_of_inference_with_that_fold_alone(campaign: Path, tmp
     stored = read_prediction(campaign / "out", "one", case.id)
     assert np.array_equal(stored.probabilities, expected)
     assert stored.outputs == member.description.outputs
-    assert mix([stored], (1.0,)).any()  # it sees a tumour, so the rest of this file is about something
+    assert paint_mean([stored], (1.0,)).any()  # it sees a tumour, so the rest of this file is about something
 
 
 def test_what_is_written_is_what_inference_reads(campaign: Path) -> None:
@@ -102,7 +102,7 @@ def test_the_means_are_those_of_the_table(campaign: Path) -> None:
 
 
 def test_the_picture_is_a_png(campaign: Path) -> None:
-    assert (campaign / "out" / "threshold_landscape.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    assert (campaign / "out" / "threshold_curves.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
 
 def test_a_second_run_predicts_only_what_was_changed(campaign: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -137,7 +137,7 @@ def test_a_case_that_fails_is_named_and_the_others_finish(
     (folder / "cases" / "BraTS-SSA-00002-000" / "BraTS-SSA-00002-000-t1c.nii.gz").write_bytes(b"no image")
     shutil.copytree(campaign / "out", tmp_path / "out")
     assert tune(folder, tmp_path / "out") == 1
-    assert "'BraTS-SSA-00002-000': left out: " in capsys.readouterr().err
+    assert "'BraTS-SSA-00002-000': not used: " in capsys.readouterr().err
     content = json.loads((tmp_path / "out" / "tuning.json").read_text())
     assert list(content["failed"]) == ["BraTS-SSA-00002-000"]
     assert content["provenance"]["cases"] == CASES - 1

@@ -11,15 +11,15 @@ from bratseg.inference.out_of_fold import OutOfFoldPrediction
 from bratseg.inference.splits import Split, fold_of_cases, read_splits
 from bratseg.models.member import Outputs
 from bratseg.tuning.choice import best_point, choose, interval_of
-from bratseg.tuning.grid import NOTHING, Grid
+from bratseg.tuning.grid import NOTHING, ThresholdGrid
 from bratseg.tuning.search import CaseTable
-from bratseg.tuning.shares import choose_shares, mix, score_shares, share_grid
+from bratseg.tuning.shares import choose_shares, paint_mean, score_shares, share_grid
 from bratseval.challenge import EDITIONS
 from bratseval.errors import InputError
 from factories.boxes import labels_of
 from factories.members import LABELS, REGIONS
 
-SMALL = Grid((0.0, 25.0, 50.0), (0.0, 0.05))
+SMALL = ThresholdGrid((0.0, 25.0, 50.0), (0.0, 0.05))
 
 
 def means(**points: float) -> NDArray[np.float64]:
@@ -32,12 +32,12 @@ def means(**points: float) -> NDArray[np.float64]:
 
 
 def table(values: NDArray[np.float64]) -> CaseTable:
-    """A case with a state of its own for every triple of sizes, and one region."""
+    """A case with a variant of its own for every triple of sizes, and one region."""
     sizes = values.shape[:3]
-    states = int(np.prod(sizes))
+    variants = int(np.prod(sizes))
     dice = np.stack([values[..., 0].reshape(-1), values[..., 1].reshape(-1)])[..., None]
-    redefined = np.tile(np.array([False, True]), (states, 1))
-    return CaseTable(("WT",), np.arange(states).reshape(sizes), redefined, dice, 100 - 100 * dice)
+    redefined = np.tile(np.array([False, True]), (variants, 1))
+    return CaseTable(("WT",), np.arange(variants).reshape(sizes), redefined, dice, 100 - 100 * dice)
 
 
 def test_of_equally_good_points_the_one_with_fewest_steps_is_taken() -> None:
@@ -69,7 +69,7 @@ def test_each_cluster_has_its_own_where_it_is_large_enough() -> None:
     choice = choose(tables, [0] * 6 + [1] * 6, [True] * 12, "dice", SMALL)
     assert [each.point for each in choice.clusters] == [(1, 0, 0, 0), (0, 1, 0, 0)]
     # five others of the same kind choose the same, so leaving one out costs nothing
-    assert choice.worth.left_out == choice.worth.tuned == pytest.approx(0.65)
+    assert choice.worth.leave_one_out == choice.worth.tuned == pytest.approx(0.65)
     assert choice.worth.gain
     assert 0.1 < choice.worth.interval[0] < 0.15 < choice.worth.interval[1] < 0.2
 
@@ -80,17 +80,17 @@ def test_what_only_one_case_wants_is_no_gain() -> None:
     choice = choose(tables, [0] * 6, [True] * 6, "dice", SMALL)
     assert choice.everyone.point == (2, 0, 0, 0)
     assert choice.worth.tuned > choice.worth.before
-    assert choice.worth.left_out == choice.worth.before
+    assert choice.worth.leave_one_out == choice.worth.before
     assert not choice.worth.gain
 
 
-def test_thresholds_that_harm_the_case_left_out_are_no_gain() -> None:
+def test_thresholds_that_harm_the_case_without_which_they_were_chosen_are_no_gain() -> None:
     # each case gains by a point of its own and loses by those of the others
     rng = np.random.default_rng(0)
     tables = [table(rng.normal(0.5, 0.1, SMALL.shape)) for _ in range(8)]
     choice = choose(tables, [0] * 8, [True] * 8, "dice", SMALL)
     assert choice.worth.tuned > choice.worth.before
-    assert choice.worth.left_out < choice.worth.tuned
+    assert choice.worth.leave_one_out < choice.worth.tuned
 
 
 def test_outliers_and_cases_without_features_get_the_global_thresholds() -> None:
@@ -107,7 +107,7 @@ def test_hd95_is_to_fall() -> None:
     choice = choose(tables, [0] * 6, [True] * 6, "hd95", SMALL)
     assert choice.everyone.point == (1, 0, 0, 0)
     assert (choice.worth.before, choice.worth.gain) == (50.0, True)
-    assert choice.worth.left_out == pytest.approx(30)
+    assert choice.worth.leave_one_out == pytest.approx(30)
 
 
 def test_the_interval_of_what_never_differs_is_a_point() -> None:
@@ -137,23 +137,23 @@ def test_shares_are_scored_on_what_the_mean_paints() -> None:
     reference = labels_of((16, 16, 16), (4, 12, 4, 12, 4, 12, 3))
     seen = np.where(reference == 3, np.float16(0.8), np.float16(0))
     unsure = np.where(reference == 3, np.float16(0.4), np.float16(0))
-    answers = [OutOfFoldPrediction(np.stack([each] * 3), REGIONS) for each in (seen, unsure)]
+    predictions = [OutOfFoldPrediction(np.stack([each] * 3), REGIONS) for each in (seen, unsure)]
     tried = ((0.2, 0.8), (0.3, 0.7))
-    scores = score_shares(answers, reference, (1.0, 1.0, 1.0), EDITIONS["ssa-2024"], tried, "dice")
+    scores = score_shares(predictions, reference, (1.0, 1.0, 1.0), EDITIONS["ssa-2024"], tried, "dice")
     assert scores.tolist() == [0.0, 1.0]
 
 
-def test_members_that_answer_in_labels_are_mixed_with_those_that_answer_in_regions() -> None:
+def test_members_with_outputs_of_labels_are_averaged_with_those_of_regions() -> None:
     labels = np.zeros((4, 2, 2, 2), np.float16)
     labels[3] = 1.0  # ET everywhere: a part of all three regions
     regions = np.full((3, 2, 2, 2), 0.25, np.float16)
-    answers = [OutOfFoldPrediction(labels, LABELS), OutOfFoldPrediction(regions, REGIONS)]
+    predictions = [OutOfFoldPrediction(labels, LABELS), OutOfFoldPrediction(regions, REGIONS)]
     # means 0.625 and 0.475
-    assert np.all(mix(answers, (0.5, 0.5)) == 3)
-    assert np.all(mix(answers, (0.3, 0.7)) == 0)
-    assert np.array_equal(mix(answers[1:], (1.0,)), paint(regions.astype(np.float32), REGIONS))
+    assert np.all(paint_mean(predictions, (0.5, 0.5)) == 3)
+    assert np.all(paint_mean(predictions, (0.3, 0.7)) == 0)
+    assert np.array_equal(paint_mean(predictions[1:], (1.0,)), paint(regions.astype(np.float32), REGIONS))
     with pytest.raises(ValueError, match="no common mean"):
-        mix([answers[0], OutOfFoldPrediction(labels[:2], Outputs("labels", ((0,), (1,))))], (0.5, 0.5))
+        paint_mean([predictions[0], OutOfFoldPrediction(labels[:2], Outputs("labels", ((0,), (1,))))], (0.5, 0.5))
 
 
 SPLITS = (Split(("b", "c"), ("a",)), Split(("a", "c"), ("b",)))

@@ -10,10 +10,10 @@ from bratseg.phantoms import make_phantom
 from bratseg.phantoms.mistakes import mistaken
 from bratseg.postprocess.apply import apply_thresholds
 from bratseg.postprocess.thresholds import Fill, Mode
-from bratseg.tuning.component_graph import nodes_of
-from bratseg.tuning.grid import NOTHING, Grid, Point
+from bratseg.tuning.component_graph import build_graph
+from bratseg.tuning.grid import NOTHING, Point, ThresholdGrid
 from bratseg.tuning.search import CaseTable, score_grid
-from bratseg.tuning.states import states_of
+from bratseg.tuning.variants import find_variants
 from bratseval.challenge import EDITIONS
 from bratseval.files.nifti import read_labels
 from bratseval.scoring.case import score_case
@@ -22,7 +22,6 @@ from factories.boxes import labels_of
 
 Labels = NDArray[np.uint8]
 Spacing = tuple[float, float, float]
-GRID = Grid()
 MM: Spacing = (1.0, 1.0, 1.0)
 WAYS: list[tuple[Mode, Fill]] = [
     ("labels", "background"),
@@ -33,18 +32,18 @@ WAYS: list[tuple[Mode, Fill]] = [
 
 
 def brute(
-    prediction: Labels, reference: Labels, spacing: Spacing, edition: str, point: Point, mode: Mode, fill: Fill
+    prediction: Labels, reference: Labels, spacing: Spacing, edition: str, grid: ThresholdGrid, point: Point
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Dice and HD95 of each region: thresholds applied to the volume, and the volume scored."""
-    thresholds = GRID.thresholds(point, mode)
-    cleaned = apply_thresholds(prediction, thresholds, mode=mode, fill=fill, voxel_mm3=float(np.prod(spacing)))
+    voxel_mm3 = float(np.prod(spacing))
+    cleaned = apply_thresholds(prediction, grid.thresholds(point), mode=grid.mode, fill=grid.fill, voxel_mm3=voxel_mm3)
     regions = score_case(cleaned.labels, reference, spacing, EDITIONS[edition]).regions
     dice, hd95 = ({name: values[key] for name, values in regions.items()} for key in (LESION_DICE, LESION_HD95))
     return dice, hd95
 
 
 def points(seed: int, count: int) -> list[Point]:
-    """Random points of the grid; low ones come more often, since there the states change."""
+    """Random points of the grid; low ones come more often, since there the variants change."""
     rng = np.random.default_rng(seed)
     rows = (20 * rng.uniform(0, 1, (count, 4)) ** 2).astype(int).tolist()
     return [(a, b, c, d) for a, b, c, d in rows]
@@ -54,9 +53,10 @@ def differences(prediction: Labels, reference: Labels, spacing: Spacing, edition
     """Every (way, point) at which the table is not what scoring gives, on `count` points of each way."""
     found = []
     for mode, fill in WAYS:
-        table = score_grid(prediction, reference, spacing, EDITIONS[edition], GRID, mode=mode, fill=fill)
+        grid = ThresholdGrid(mode=mode, fill=fill)
+        table = score_grid(prediction, reference, spacing, EDITIONS[edition], grid)
         for point in points(len(edition), count):
-            wanted = brute(prediction, reference, spacing, edition, point, mode, fill)
+            wanted = brute(prediction, reference, spacing, edition, grid, point)
             got = table.at(point, "dice"), table.at(point, "hd95")
             means = [float(np.mean(list(values.values()))) for values in wanted]
             read = [float(table.means("dice")[point]), float(table.means("hd95")[point])]
@@ -66,7 +66,7 @@ def differences(prediction: Labels, reference: Labels, spacing: Spacing, edition
 
 
 def small_case(seed: int) -> tuple[Labels, Labels]:
-    """A phantom of few voxels, and an answer with many small components."""
+    """A phantom of few voxels, and a prediction with many small components."""
     reference = make_phantom(seed, shape=(40, 48, 36), spacing_mm=(4.2, 4.2, 4.2)).labels
     return mistaken(reference, seed, blobs=10), reference
 
@@ -93,20 +93,20 @@ def test_real_cases_score_at_every_point_what_scoring_gives(shared: Path, case: 
 
 
 @pytest.mark.parametrize(("mode", "fill"), WAYS)
-def test_states_are_the_volumes_that_thresholds_leave(mode: Mode, fill: Fill) -> None:
+def test_variants_are_the_volumes_that_thresholds_leave(mode: Mode, fill: Fill) -> None:
     prediction, _ = small_case(4)
-    nodes = nodes_of(prediction)
-    states = states_of(nodes, GRID, mode=mode, fill=fill, voxel_mm3=0.7)
+    graph, grid = build_graph(prediction), ThresholdGrid(mode=mode, fill=fill)
+    variants = find_variants(graph, grid, voxel_mm3=0.7)
     for point in points(9, 40):
-        left = apply_thresholds(prediction, GRID.thresholds(point, mode), mode=mode, fill=fill, voxel_mm3=0.7).labels
-        state = states.of_sizes[point[:3]]
-        rows = states.redefined if states.ratio[state] < GRID.ratios[point[3]] else states.kept
-        painted = np.append(np.uint8(0), rows[state])[nodes.volume]
+        left = apply_thresholds(prediction, grid.thresholds(point), mode=mode, fill=fill, voxel_mm3=0.7).labels
+        variant = variants.of_sizes[point[:3]]
+        rows = variants.redefined if variants.et_ratio[variant] < grid.ratios[point[3]] else variants.kept
+        painted = np.append(np.uint8(0), rows[variant])[graph.volume]
         assert np.array_equal(painted, left)
 
 
 def table_of(prediction: Labels, reference: Labels, edition: str = "ssa-2023") -> CaseTable:
-    return score_grid(prediction, reference, MM, EDITIONS[edition], GRID, mode="labels", fill="background")
+    return score_grid(prediction, reference, MM, EDITIONS[edition], ThresholdGrid())
 
 
 def test_a_spurious_component_halves_wt_until_it_is_removed() -> None:
@@ -140,10 +140,10 @@ def test_nodes_of_two_labels_keep_their_own_numbers_beyond_a_byte() -> None:
     labels = np.zeros((24, 24, 24), np.uint8)
     labels[::3, ::3, ::6] = 1  # 8 * 8 * 4 each
     labels[::3, ::3, 3::6] = 2
-    nodes = nodes_of(labels)
-    assert nodes.count == 512
-    assert np.array_equal(np.sort(nodes.volume[labels != 0]), np.arange(1, 513))
-    assert np.array_equal(nodes.labels[nodes.volume[labels != 0] - 1], labels[labels != 0])
+    graph = build_graph(labels)
+    assert graph.count == 512
+    assert np.array_equal(np.sort(graph.volume[labels != 0]), np.arange(1, 513))
+    assert np.array_equal(graph.labels[graph.volume[labels != 0] - 1], labels[labels != 0])
 
 
 def test_editions_without_a_lesion_wise_mean_are_refused() -> None:
@@ -154,4 +154,4 @@ def test_editions_without_a_lesion_wise_mean_are_refused() -> None:
 
 def test_a_grid_starts_with_what_changes_nothing() -> None:
     with pytest.raises(ValueError, match="ascend from 0"):
-        Grid(sizes_mm3=(25.0, 50.0))
+        ThresholdGrid(sizes_mm3=(25.0, 50.0))

@@ -1,4 +1,4 @@
-"""What the rules of an edition make of a reference, once a case: its lesions, their reach, their surfaces."""
+"""The lesions of a reference by the rules of an edition: numbered, dilated, with their surfaces, once a case."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,39 +16,41 @@ from bratseval.scoring.region_pair import LabelledMask, MaskSurfaces
 
 
 @dataclass(frozen=True, eq=False)
-class Right:
+class ReferenceLesions:
     """The lesions of one region of a reference.
 
     Attributes:
-        side: the mask and its lesions, numbered from 1 in the official order.
-        reach: (x, y, z), the dilated lesions, numbered as they are.
-        corner: the first voxel (x, y, z) of both, in the whole volume.
-        counted: (lesions,), False for those too small to count.
+        labelled: the mask and its lesions, numbered from 1 in the official order.
+        dilated: (x, y, z), the dilated lesions, numbered as they are.
+        corner: the first voxel (x, y, z) of both in the whole volume.
+        is_counted: (lesions,), False for those too small to count.
     """
 
-    side: LabelledMask
-    reach: Labels
+    labelled: LabelledMask
+    dilated: Labels
     corner: tuple[int, int, int]
-    counted: NDArray[np.bool_]
+    is_counted: NDArray[np.bool_]
 
     @property
     def count(self) -> int:
         """How many lesions there are, small ones too."""
-        return self.side.components.count
+        return self.labelled.components.count
 
     @property
     def voxels(self) -> NDArray[np.int64]:
         """(lesions,), the size of each."""
-        return self.side.components.voxels
+        return self.labelled.components.voxels
 
     def surface(self, lesion: int, corner: tuple[int, int, int]) -> Surface:
         """The surface of a lesion, counted from 0, in the windows of a box with that corner."""
-        surface = self.side.surface(np.array([lesion + 1]))
+        surface = self.labelled.surface(np.array([lesion + 1]))
         shift = np.array([own - other for own, other in zip(self.corner, corner, strict=True)], np.int32)
         return Surface((surface.at.T + shift[:, None]).T, surface.areas_mm2)
 
 
-def lesions_of(reference: NDArray[np.generic], spacing_mm: Spacing, edition: Edition) -> Mapping[str, Right]:
+def find_reference_lesions(
+    reference: NDArray[np.generic], spacing_mm: Spacing, edition: Edition
+) -> Mapping[str, ReferenceLesions]:
     """The lesions of each scored region of a reference (x, y, z).
 
     Raises:
@@ -59,24 +61,24 @@ def lesions_of(reference: NDArray[np.generic], spacing_mm: Spacing, edition: Edi
         merged = merge(pair, spacing_mm, edition)
         found = {region: (both.reference.lesions, both.dilated, both.corner) for region, both in merged.items()}
     elif edition.family == "lesionwise-2023":
-        found = {region: _alone(pair, rules, spacing_mm) for region, rules in edition.regions.items()}
+        found = {region: _lesions_2023(pair, rules, spacing_mm) for region, rules in edition.regions.items()}
     else:
         raise ValueError(f"{edition.name} is of the family {edition.family}, expected a lesion-wise one")
     return {
-        region: Right(side, reach, corner, _counted(side, edition.regions[region], spacing_mm))
-        for region, (side, reach, corner) in found.items()
+        region: ReferenceLesions(labelled, dilated, corner, _is_counted(labelled, edition.regions[region], spacing_mm))
+        for region, (labelled, dilated, corner) in found.items()
     }
 
 
-def _alone(
+def _lesions_2023(
     pair: CroppedPair, rules: RegionRules, spacing_mm: Spacing
 ) -> tuple[LabelledMask, Labels, tuple[int, int, int]]:
     masks = region_masks(pair, rules)
-    reach, count = dilated_lesions(masks.reference, merge_steps=rules.merge_steps)
-    lesions = measure_components(masks.reference * reach, count)
-    return LabelledMask(MaskSurfaces(masks.reference, spacing_mm), lesions), reach, masks.corner
+    dilated, count = dilated_lesions(masks.reference, merge_steps=rules.merge_steps)
+    lesions = measure_components(masks.reference * dilated, count)
+    return LabelledMask(MaskSurfaces(masks.reference, spacing_mm), lesions), dilated, masks.corner
 
 
-def _counted(side: LabelledMask, rules: RegionRules, spacing_mm: Spacing) -> NDArray[np.bool_]:
-    volumes = [volume_mm3(voxels, spacing_mm) > rules.small_mm3 for voxels in side.components.voxels.tolist()]
+def _is_counted(labelled: LabelledMask, rules: RegionRules, spacing_mm: Spacing) -> NDArray[np.bool_]:
+    volumes = [volume_mm3(voxels, spacing_mm) > rules.small_mm3 for voxels in labelled.components.voxels.tolist()]
     return np.array(volumes, np.bool_)

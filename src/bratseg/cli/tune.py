@@ -124,5 +124,5 @@ def _print_result(tuned: "Tuned", objective: str) -> None:
         f"{worth.leave_one_out:.4f} leave-one-out "
         f"(change {worth.leave_one_out - worth.before:+.4f}, 95 % {low:+.4f} to {high:+.4f})"
     )
-    print(f"{len(tuned.fit.cases)} clusters")
-    print("thresholds are written" if worth.gain else "leave-one-out shows no gain, so thresholds of 0 are written")
+    verdict = "thresholds are written" if worth.gain else "no gain, so thresholds of 0 are written"
+    print(f"{len(tuned.fit.cases)} clusters; {verdict}")

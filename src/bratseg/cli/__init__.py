@@ -1,4 +1,4 @@
-"""The command line of the answer: bratseg infer | folds | train | tune | weights | phantom | demo | info."""
+"""The command line of bratseg: infer, folds, train, tune, weights, phantom, demo, campaign-demo, info."""
 
 import argparse
 import signal
@@ -22,7 +22,7 @@ from bratseval.extras import MissingExtraError, import_errors_named
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; gives its exit code."""
+    """Run one command; returns its exit code."""
     arguments = _parser().parse_args(argv)
     signal.signal(signal.SIGTERM, _stop)
     try:
@@ -47,17 +47,21 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="bratseg", description="Segment brain tumours as BraTS asks for.")
+    parser = argparse.ArgumentParser(
+        prog="bratseg", description="Segment brain tumours by the BraTS contract, and train what segments them."
+    )
     parser.add_argument("--version", action="version", version=f"brats-harness {version('brats-harness')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_infer(commands.add_parser("infer", help="segment a folder of cases, one case folder, or four files"))
-    add_folds(commands.add_parser("folds", help="make cross-validation folds that are alike, from radiomic features"))
+    add_folds(
+        commands.add_parser("folds", help="make cross-validation folds with equal shares of every cluster of cases")
+    )
     add_phantom(commands.add_parser("phantom", help="make cases with a known reference"))
-    add_weights(commands.add_parser("weights", help="show, convert or train weights"))
-    add_train(commands.add_parser("train", help="pretrain and fine-tune both networks, as a campaign file says"))
+    add_weights(commands.add_parser("weights", help="show, convert, pack, train or fit weights"))
+    add_train(commands.add_parser("train", help="pretrain and fine-tune both networks by a campaign file"))
     add_tune(commands.add_parser("tune", help="fit shares and post-processing on out-of-fold predictions"))
     add_demo(commands.add_parser("demo", help="segment a phantom or a case, score it, write a report"))
-    campaign_demo = commands.add_parser("campaign-demo", help="every stage of the method on phantoms, in minutes")
+    campaign_demo = commands.add_parser("campaign-demo", help="run every stage of the method on phantoms, in minutes")
     add_campaign_demo(campaign_demo)
     add_info(commands.add_parser("info", help="list what is installed, as JSON"))
     for command in commands.choices.values():

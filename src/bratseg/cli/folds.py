@@ -1,4 +1,4 @@
-"""bratseg folds: cross-validation folds that are alike, by the radiomic features of the reference tumours."""
+"""bratseg folds: cross-validation folds with equal shares of every cluster of radiomic features."""
 
 import argparse
 import csv
@@ -23,11 +23,13 @@ def add_folds(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("cases", type=Path, help="folder of case folders, each with its reference (-seg)")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for splits_final.json, tables, plots")
     parser.add_argument("--preset", choices=("sane", "paper"), default="sane", help="of the features; default: sane")
-    parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--clusters", type=int, nargs="+", metavar="K", help="numbers to try; default: 2 to 12")
+    parser.add_argument("--folds", type=int, default=5, help="how many; default: %(default)s")
+    parser.add_argument("--seed", type=int, default=0, help="of clusters and folds; default: %(default)s")
+    parser.add_argument(
+        "--clusters", type=int, nargs="+", metavar="K", help="numbers of clusters to try; default: 2 to 12"
+    )
     parser.add_argument("--components", type=int, help="principal components; default: for 99 %% of the variance")
-    parser.add_argument("--groups", type=Path, help="CSV with the columns case and patient; default: by BraTS ids")
+    parser.add_argument("--groups", type=Path, help="CSV with the columns case and patient; default: from BraTS ids")
     parser.add_argument("--cache", type=Path, help="folder where features are kept; default: features in the output")
     parser.add_argument("--jobs", type=int, default=cores(), help="processes; default: the cores (%(default)s)")
     parser.set_defaults(command=_folds)
@@ -46,17 +48,19 @@ def _folds(arguments: argparse.Namespace) -> int:
         output.mkdir(parents=True, exist_ok=True)
         measured = _measure(segmented, arguments)
         if unreadable := [case for case in measured if not case.readable]:
-            told = "\n".join(f"{case.case}: {case.reason}" for case in unreadable)
-            print(f"no folds were made, {len(unreadable)} cases can't be read:\n{told}", file=sys.stderr)
+            reasons = "\n".join(f"{case.case}: {case.reason}" for case in unreadable)
+            print(f"no folds were made, {len(unreadable)} cases can't be read:\n{reasons}", file=sys.stderr)
             return INVALID_INPUT
-        _make(output, measured, patients, arguments)
+        _write(output, measured, patients, arguments)
     except OSError as error:  # a full disk, or a process that was killed
         print(f"{output}: no folds were made ({error}).", file=sys.stderr)
         return ENVIRONMENT
     return OK
 
 
-def _make(output: Path, measured: "Sequence[Measured]", patients: Sequence[str], arguments: argparse.Namespace) -> None:
+def _write(
+    output: Path, measured: "Sequence[Measured]", patients: Sequence[str], arguments: argparse.Namespace
+) -> None:
     from bratseg.folds.cohort import make_cohort
     from bratseg.folds.files import write_folds
     from bratseg.postprocess.fit_clusters import COUNTS, fit_clusters
@@ -67,15 +71,15 @@ def _make(output: Path, measured: "Sequence[Measured]", patients: Sequence[str],
     preset = PRESETS[arguments.preset]
     fit = fit_clusters(rows_of(measured), preset, counts=counts, components=arguments.components, seed=arguments.seed)
     cohort = make_cohort(measured, patients, fit, arguments.folds, arguments.seed)
-    even = write_folds(output, cohort, fit)
+    balances = write_folds(output, cohort, fit)
     print(f"{len(fit.names)} features, {len(fit.components.loadings)} components, {len(fit.cases)} clusters")
-    _draw(output, cohort, even, fit.silhouettes)
-    _tell(cohort, even)
+    _draw(output, cohort, balances, fit.silhouettes)
+    _print_balance(cohort, balances)
     print(f"\nsplits  {output / 'splits_final.json'}")
 
 
 def read_patients(path: Path, cases: Sequence[str]) -> list[str]:
-    """Each case's patient, from a CSV with the columns case and patient; rows of other cases are passed over.
+    """Each case's patient, from a CSV with the columns case and patient; rows of other cases are ignored.
 
     Raises:
         InputError: the file can't be read, a column or a case is missing, or a case has two patients.
@@ -86,7 +90,7 @@ def read_patients(path: Path, cases: Sequence[str]) -> list[str]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read as CSV ({error}). Check the file.") from None
     if not rows or not {"case", "patient"} <= rows[0].keys():
-        raise InputError(f"{path}: has not what is needed, expected rows with the columns case and patient. Add them.")
+        raise InputError(f"{path}: has no rows with case and patient, expected these two columns. Add them.")
     found: dict[str, set[str]] = {}
     for row in rows:
         found.setdefault(row["case"], set()).add(row["patient"] or "")
@@ -94,8 +98,8 @@ def read_patients(path: Path, cases: Sequence[str]) -> list[str]:
     twice = [case for case in cases if len(found.get(case, ())) > 1]
     if missing or twice:
         wrong = "names no patient of" if missing else "names two patients of"
-        told = ", ".join((missing or twice)[:5])
-        raise InputError(f"{path}: {wrong} {told} ({len(missing or twice)} in all), expected one each. Correct it.")
+        named = ", ".join((missing or twice)[:5])
+        raise InputError(f"{path}: {wrong} {named} ({len(missing or twice)} in all), expected one each. Correct it.")
     return [next(iter(found[case])) for case in cases]
 
 
@@ -103,14 +107,14 @@ def _segmented(folder: Path) -> "list[Segmented]":
     """All cases of a folder with their references.
 
     Raises:
-        InputError: with all folders that are no case or have no reference.
+        InputError: with every folder that is no case or has no reference.
     """
     from bratseg.radiomics.measure import Segmented
 
     found = find_cases(folder)
     problems = list(found.problems.values())
     problems += [
-        f"{folder / case.id}: has no reference, expected {case.id}-seg.nii.gz. Add it or take the case out."
+        f"{folder / case.id}: has no reference, expected {case.id}-seg.nii.gz. Add it or remove the case."
         for case in found.cases
         if case.reference is None
     ]
@@ -138,26 +142,26 @@ def _measure(segmented: "Sequence[Segmented]", arguments: argparse.Namespace) ->
     return measured
 
 
-def _draw(output: Path, cohort: "Cohort", even: "Mapping[int, Balance]", silhouettes: Mapping[int, float]) -> None:
+def _draw(output: Path, cohort: "Cohort", balances: "Mapping[int, Balance]", silhouettes: Mapping[int, float]) -> None:
     try:
         require(PICTURE)
     except MissingExtraError as missing:
-        print(f"no plots are drawn: drawing {missing}", file=sys.stderr)
+        print(f"no plots: drawing {missing}", file=sys.stderr)
         return
     from bratseg.folds.plots import draw_balance, draw_silhouettes
 
-    draw_balance(output / "balance.png", even, cohort.volumes_ml)
+    draw_balance(output / "balance.png", balances, cohort.volumes_ml)
     if silhouettes:
         draw_silhouettes(output / "silhouette.png", silhouettes, len(cohort.measured))
 
 
-def _tell(cohort: "Cohort", even: "Mapping[int, Balance]") -> None:
+def _print_balance(cohort: "Cohort", balances: "Mapping[int, Balance]") -> None:
     from bratseg.folds.plots import stratum_name
     from bratseg.folds.split import uneven
 
     print(f"{len(cohort.cases)} cases of {len(set(cohort.patients))} patients in {cohort.folds} folds\n")
-    print(f"{'stratum':<12}  {'cases':>5}  {'in each fold':<24}  off its share  random folds: median, 95 %")
-    for stratum, balance in even.items():
+    print(f"{'stratum':<12}  {'cases':>5}  {'in each fold':<24}from its share  random folds: median, 95 %")
+    for stratum, balance in balances.items():
         counts = " ".join(f"{count:>3}" for count in balance.counts)
         median, most = balance.random_largest
         print(
@@ -165,6 +169,6 @@ def _tell(cohort: "Cohort", even: "Mapping[int, Balance]") -> None:
             f"{median:>20.1f}, {most:.1f}"
         )
     for small, into in cohort.strata.merged.items():
-        print(f"cluster {small} has fewer cases than there are folds: merged into cluster {into}")
+        print(f"cluster {small} has fewer cases than folds: merged into cluster {into}")
     for line in uneven(cohort.strata.of_case, cohort.fold_of, cohort.folds):
-        print(f"{line}: patients with several cases of it leave no better way", file=sys.stderr)
+        print(f"{line}. Patients with several cases of the stratum allow no better folds.", file=sys.stderr)

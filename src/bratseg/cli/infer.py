@@ -20,14 +20,33 @@ _WITHOUT_CLUSTERS = "small components are removed by the global thresholds, not 
 
 
 def add_infer(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-i", "--input", "--data_path", dest="input", type=Path, nargs="+", required=True)
-    parser.add_argument("-o", "--output", "--output_path", dest="output", type=Path, required=True)
+    parser.add_argument(
+        "-i",
+        "--input",
+        "--data_path",
+        dest="input",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="a folder of case folders, one case folder, or four files",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        "--output_path",
+        dest="output",
+        type=Path,
+        required=True,
+        help="folder for the segmentations, <case>.nii.gz",
+    )
     parser.add_argument("--weights", type=Path, help="a weights folder; default: the bundled one")
-    parser.add_argument("--parameters", "--parameters_file", dest="parameters", type=Path, help="YAML or TOML")
+    parser.add_argument(
+        "--parameters", "--parameters_file", dest="parameters", type=Path, help="numbers to change, as YAML or TOML"
+    )
     parser.add_argument("--device", help="auto, cpu, cuda or cuda:N; default: auto")
-    parser.add_argument("--resume", action="store_true", help="keep what an earlier run finished")
-    parser.add_argument("--report", type=Path, help="write everything about the run as JSON")
-    parser.add_argument("--mounted", action="store_true", help="the input folder's name says nothing (containers)")
+    parser.add_argument("--resume", action="store_true", help="keep the outputs that an earlier run finished")
+    parser.add_argument("--report", type=Path, help="write what the run did with each case, as JSON")
+    parser.add_argument("--mounted", action="store_true", help="the input folder's name is no case id (containers)")
     parser.set_defaults(command=_infer)
 
 

@@ -19,7 +19,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("campaign", type=Path, nargs="?", help="the campaign file, TOML")
     parser.add_argument("-o", "--output", type=Path, help="the campaign's folder; default: the file without .toml")
     parser.add_argument("--only", nargs="+", default=[], metavar="STAGE", help="such as plan, or finetune-mednext")
-    parser.add_argument("--plan", action="store_true", help="say what would run, and run nothing")
+    parser.add_argument("--plan", action="store_true", help="list the stages and their status, and run nothing")
     parser.add_argument("--slurm", action="store_true", help="write job arrays for Slurm, and run nothing")
     parser.add_argument("--template", action="store_true", help="print a campaign file with the paper's numbers")
     parser.set_defaults(command=_train)

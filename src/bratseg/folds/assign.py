@@ -1,4 +1,7 @@
-"""Assigning patients of several kinds to folds so that every stratum is spread evenly. Pure.
+"""How many patients of each profile go to each fold, so that every stratum is spread evenly. Pure.
+
+A profile is the number of cases that a patient has in each stratum; patients of one
+profile are alike.
 
 Why not scikit-learn 1.x's StratifiedGroupKFold (measured, shuffled): it spreads strata as
 evenly (300 drawn cohorts of one case a patient: every stratum at its share rounded up or down;
@@ -16,58 +19,62 @@ from bratseg.radiomics.projection import Numbers
 
 TOLERANCE: Final = 1 + 1e-9  # cases that a fold may be away from its share
 _ORDERS: Final = 5  # in which patients are placed, after the first
-# What counts first in dealing: no stratum further from its share than tolerated, then strata even, then folds equal.
+# What counts first: no stratum further from its share than tolerated, then even strata, then equal folds.
 _EXCESS, _EVEN, _SIZE = 1e6, 1.0, 1e-3
 
 Counts = NDArray[np.int64]
 
 
-def dealt_kinds(profiles: Counts, numbers: Sequence[int], folds: int, generator: np.random.Generator) -> Counts:
-    """How many patients of each kind go to each fold (kinds, folds).
+def spread_profiles(profiles: Counts, patients: Sequence[int], folds: int, generator: np.random.Generator) -> Counts:
+    """How many patients of each profile go to each fold (profiles, folds).
 
     Exchanges can end where no single one helps though several would. So patients are
-    placed again, in orders that are drawn, while a stratum is further from its share
+    placed again, in orders drawn at random, while a stratum is further from its share
     than its largest patient alone demands.
 
     Args:
-        profiles: (kinds, strata): cases that a patient of a kind has in each stratum.
-        numbers: how many patients there are of each kind.
+        profiles: (profiles, strata), cases that a patient of the profile has in each stratum.
+        patients: how many there are of each profile.
     """
-    share = np.array(numbers) @ profiles / folds
+    share = np.array(patients) @ profiles / folds
     demanded = float(np.maximum(profiles.max(axis=0) - share - TOLERANCE, 0).sum())
-    queue = np.repeat(np.arange(len(profiles)), numbers)
+    queue = np.repeat(np.arange(len(profiles)), patients)
     best = _evened(_placed(queue, profiles, folds, share), profiles, share)
     for _ in range(_ORDERS):
         if _excess(best, profiles, share) <= demanded + 1e-6:
             break
         other = _evened(_placed(generator.permutation(queue), profiles, folds, share), profiles, share)
-        best = min(best, other, key=lambda dealt: float(_cost(dealt.T @ profiles, share).sum()))
+        best = min(best, other, key=lambda placed: float(_cost(placed.T @ profiles, share).sum()))
     return best
 
 
 def _placed(queue: NDArray[np.int64], profiles: Counts, folds: int, share: Numbers) -> Counts:
-    """Patients, told by their kinds, one after the other, each to the fold where it costs least."""
-    dealt = np.zeros((len(profiles), folds), dtype=np.int64)
+    """Patients, given by their profiles, one after the other, each in the fold where it costs least."""
+    placed = np.zeros((len(profiles), folds), dtype=np.int64)
     counts = np.zeros((folds, profiles.shape[1]), dtype=np.int64)
-    for kind in queue.tolist():
-        gains = _cost(counts + profiles[kind], share) - _cost(counts, share)
-        fold = int(gains.argmin())
-        dealt[kind, fold] += 1
-        counts[fold] += profiles[kind]
-    return dealt
+    for profile in queue.tolist():
+        added = _cost(counts + profiles[profile], share) - _cost(counts, share)
+        fold = int(added.argmin())
+        placed[profile, fold] += 1
+        counts[fold] += profiles[profile]
+    return placed
 
 
-def _evened(dealt: Counts, profiles: Counts, share: Numbers) -> Counts:
-    """The same after all exchanges that even strata out."""
-    dealt, counts = dealt.copy(), dealt.T @ profiles
-    while _swap(dealt, counts, profiles, share):
-        pass
-    return dealt
+def _evened(placed: Counts, profiles: Counts, share: Numbers) -> Counts:
+    """The same after all exchanges between two folds that lower the cost, the best one first."""
+    placed, counts = placed.copy(), placed.T @ profiles
+    while exchange := _best_exchange(placed, counts, profiles, share):
+        for profile, source, target in exchange:
+            placed[profile, source] -= 1
+            placed[profile, target] += 1
+            counts[source] -= profiles[profile]
+            counts[target] += profiles[profile]
+    return placed
 
 
-def _excess(dealt: Counts, profiles: Counts, share: Numbers) -> float:
+def _excess(placed: Counts, profiles: Counts, share: Numbers) -> float:
     """Cases too far from their share, over all folds and strata."""
-    return float(np.maximum(np.abs(dealt.T @ profiles - share) - TOLERANCE, 0).sum())
+    return float(np.maximum(np.abs(placed.T @ profiles - share) - TOLERANCE, 0).sum())
 
 
 def _cost(counts: Counts, share: Numbers) -> Numbers:
@@ -79,32 +86,24 @@ def _cost(counts: Counts, share: Numbers) -> Numbers:
     return cost
 
 
-def _swap(dealt: Counts, counts: Counts, profiles: Counts, share: Numbers) -> bool:
-    """Make the one exchange between two folds that lowers the cost most; false where none does.
+def _best_exchange(placed: Counts, counts: Counts, profiles: Counts, share: Numbers) -> list[tuple[int, int, int]]:
+    """The exchange between two folds that lowers the cost most, as (profile, from, to); empty where none does.
 
-    A patient of one kind goes one way, a patient of another kind, or nobody, the other
-    way. `dealt` and `counts` are changed in place.
+    A patient of one profile goes one way, a patient of another profile, or nobody, the
+    other way.
     """
-    # (kinds + 1, strata): the last kind is nobody, whom every fold has
+    # (profiles + 1, strata): the last profile is nobody, whom every fold has
     some = np.vstack((profiles, np.zeros_like(profiles[:1])))
-    there = np.vstack((dealt > 0, np.ones((1, dealt.shape[1]), dtype=bool)))
+    is_there = np.vstack((placed > 0, np.ones((1, placed.shape[1]), dtype=bool)))
     best, chosen = -1e-6, None
     for one in range(len(counts)):
         for other in range(one):
-            here, yonder = np.flatnonzero(there[:, one]), np.flatnonzero(there[:, other])
-            change = some[yonder][np.newaxis] - some[here][:, np.newaxis]
+            leaving, coming = np.flatnonzero(is_there[:, one]), np.flatnonzero(is_there[:, other])
+            change = some[coming][np.newaxis] - some[leaving][:, np.newaxis]
             after = _cost(counts[one] + change, share) + _cost(counts[other] - change, share)
             gain = after - _cost(counts[[one, other]], share).sum()
             if gain.min() < best:
                 i, j = np.unravel_index(int(gain.argmin()), gain.shape)
-                best, chosen = float(gain.min()), (one, other, int(here[i]), int(yonder[j]))
-    if chosen is None:
-        return False
-    one, other, leaving, coming = chosen
-    for kind, source, target in ((leaving, one, other), (coming, other, one)):
-        if kind < len(profiles):
-            dealt[kind, source] -= 1
-            dealt[kind, target] += 1
-    counts[one] += some[coming] - some[leaving]
-    counts[other] -= some[coming] - some[leaving]
-    return True
+                best = float(gain.min())
+                chosen = [(int(leaving[i]), one, other), (int(coming[j]), other, one)]
+    return [move for move in chosen or () if move[0] < len(profiles)]

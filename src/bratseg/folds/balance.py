@@ -1,6 +1,7 @@
-"""How even folds are beside those that chance makes. Pure.
+"""How even folds are beside random folds. Pure.
 
-Chance is nnU-Net's own: cases shuffled and cut into equal parts, whoever they are of.
+Random folds are nnU-Net's own: cases shuffled and divided into equal parts, without regard
+to patients.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,13 +18,13 @@ DRAWS: Final = 1000
 
 @dataclass(frozen=True, eq=False)
 class Balance:
-    """A stratum's cases in each fold, and what chance would give.
+    """A stratum's cases in each fold, and what random folds would have.
 
     Attributes:
         counts: (folds,).
-        share: what each fold would have if cases could be cut.
+        share: the stratum's cases divided by the number of folds.
         largest: the largest distance of a fold from its share, in cases.
-        random_interval: in which 95 % of random folds' counts lie.
+        random_interval: holds 95 % of the counts in random folds.
         random_largest: median and 95 % quantile of the largest distance in random folds.
     """
 

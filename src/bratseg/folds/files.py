@@ -1,4 +1,4 @@
-"""Folds as files: nnU-Net's splits_final.json, tables of what went where and how even it is, plots."""
+"""Folds as files: nnU-Net's splits_final.json, and tables of which case is where and how even the folds are."""
 
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -19,10 +19,10 @@ FORMAT: Final = 1
 
 
 def write_folds(folder: Path, cohort: Cohort, fit: ClusterFit) -> Mapping[int, Balance]:
-    """Write splits_final.json, folds.csv, balance.csv and clusters_of_folds.json; gives the balance they tell.
+    """Write splits_final.json, folds.csv, balance.csv and clusters_of_folds.json; returns the balance of the folds.
 
     Raises:
-        ValueError: the folds are unfit for a cross-validation; nothing is written.
+        ValueError: the folds are no cross-validation; nothing is written.
         OSError: the disk refuses.
     """
     splits = splits_of(cohort.cases, cohort.fold_of, cohort.folds)
@@ -67,7 +67,7 @@ def _write_balance(path: Path, even: Mapping[int, Balance]) -> None:
 
 
 def _described(cohort: Cohort, fit: ClusterFit) -> dict[str, object]:
-    """All that the folds were made from, and what was seen on the way."""
+    """What the folds were made from, and how the clusters were chosen."""
     chance = random_folds(len(cohort.cases), cohort.folds, seed=cohort.seed)
     split = [split_patients(cohort.patients, drawn.tolist()) for drawn in chance]
     return {

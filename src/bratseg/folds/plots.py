@@ -1,4 +1,4 @@
-"""What folds look like: the silhouette for each number of clusters, and each stratum's cases beside chance."""
+"""Pictures of folds: the silhouette for each number of clusters, and each stratum's cases beside random folds."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,8 +11,8 @@ from bratseg.folds.split import NO_FEATURES
 from bratseval.files.atomic import replacing
 
 _INK: Final = "#222222"
-_OURS: Final = "#0072b2"  # Okabe and Ito's colours, told apart by colour-blind eyes
-_CHANCE: Final = "#d9d9d9"
+_OURS: Final = "#0072b2"  # Okabe and Ito's colours, distinguishable for colour-blind eyes
+_RANDOM: Final = "#d9d9d9"
 _CHOSEN: Final = "#d55e00"
 _DPI: Final = 130
 
@@ -23,7 +23,7 @@ def stratum_name(stratum: int) -> str:
 
 
 def draw_silhouettes(path: Path, silhouettes: Mapping[int, float], cases: int) -> None:
-    """Write a PNG: the mean silhouette of each k that was tried, at least one, the best marked."""
+    """Write a PNG: the mean silhouette of each k that was tried, at least one, with the best marked."""
     figure = _figure(6.4, 3.8)
     axes = figure.subplots()
     counts = sorted(silhouettes)
@@ -33,7 +33,7 @@ def draw_silhouettes(path: Path, silhouettes: Mapping[int, float], cases: int) -
     axes.plot([chosen], [best], "o", color=_CHOSEN, markersize=11, fillstyle="none", markeredgewidth=2)
     side = -12 if chosen > np.mean(counts) else 12
     axes.annotate(
-        f"taken: {chosen} clusters, {best:.2f}",
+        f"chosen: {chosen} clusters, {best:.2f}",
         (chosen, best),
         xytext=(side, 10),
         textcoords="offset points",
@@ -49,7 +49,7 @@ def draw_silhouettes(path: Path, silhouettes: Mapping[int, float], cases: int) -
 
 
 def draw_balance(path: Path, balances: Mapping[int, Balance], volumes_ml: Sequence[Sequence[float]]) -> None:
-    """Write a PNG: each stratum's cases in each fold beside chance; below, the tumours' volumes in each fold.
+    """Write a PNG: each stratum's cases in each fold beside random folds; below, the tumours' volumes in each fold.
 
     Args:
         volumes_ml: for each fold the whole tumours' volumes in ml, of the cases that have features.
@@ -64,13 +64,14 @@ def draw_balance(path: Path, balances: Mapping[int, Balance], volumes_ml: Sequen
 def _draw_strata(axes: Any, balances: Mapping[int, Balance]) -> None:
     for place, balance in enumerate(balances.values()):
         low, high = balance.random_interval
-        told = "95 % of random folds" if place == 0 else None
-        axes.fill_between((place - 0.42, place + 0.42), low, high, color=_CHANCE, linewidth=0, label=told)
-        told = "share" if place == 0 else None
-        axes.plot((place - 0.42, place + 0.42), (balance.share,) * 2, color=_INK, linewidth=1.2, label=told)
+        wide = (place - 0.42, place + 0.42)
+        labels: tuple[str | None, ...] = ("95 % of random folds", "share", f"folds 0 to {len(balance.counts) - 1}")
+        if place:  # the legend names each once
+            labels = (None, None, None)
+        axes.fill_between(wide, low, high, color=_RANDOM, linewidth=0, label=labels[0])
+        axes.plot(wide, (balance.share,) * 2, color=_INK, linewidth=1.2, label=labels[1])
         where = place + np.linspace(-0.3, 0.3, len(balance.counts))
-        told = f"folds 0 to {len(balance.counts) - 1}" if place == 0 else None
-        axes.plot(where, balance.counts, "o", color=_OURS, markersize=6, clip_on=False, label=told)
+        axes.plot(where, balance.counts, "o", color=_OURS, markersize=6, clip_on=False, label=labels[2])
     axes.set_xticks(
         range(len(balances)),
         [f"{stratum_name(stratum)}\nn = {balance.counts.sum()}" for stratum, balance in balances.items()],
@@ -78,7 +79,7 @@ def _draw_strata(axes: Any, balances: Mapping[int, Balance]) -> None:
     axes.set_ylim(bottom=0, top=1.18 * max(max(b.random_interval[1], b.counts.max()) for b in balances.values()) + 0.5)
     axes.yaxis.get_major_locator().set_params(integer=True)
     axes.set_ylabel("cases in a fold")
-    axes.set_title("Cases of each kind in each fold, beside folds drawn at random", loc="left")
+    axes.set_title("Cases of each cluster in each fold, beside random folds", loc="left")
     axes.legend(loc="upper right", ncols=3, frameon=False, fontsize=9)
 
 

@@ -1,8 +1,8 @@
-"""Cross-validation folds: as many cases of every kind in each, and no patient in two of them. Pure; no file is opened.
+"""Cross-validation folds: as many cases of every stratum in each, no patient in two of them. Pure; no file is opened.
 
-A kind of case is a cluster of radiomic features (arXiv 2412.04111: "equal samples from
-each cluster make each of five folds"). Cases are dealt patient by patient; where every
-patient has one case, each fold gets each kind's share exactly, rounded up or down.
+The strata are clusters of radiomic features (arXiv 2412.04111: "equal samples from each
+cluster make each of five folds"). Cases are assigned patient by patient. Where every patient
+has one case, each fold gets each stratum's share exactly, rounded up or down.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from bratseg.folds.assign import TOLERANCE, Counts, dealt_kinds
+from bratseg.folds.assign import TOLERANCE, Counts, spread_profiles
 from bratseg.radiomics.projection import Numbers
 from bratseval.errors import UsageError
 
@@ -24,7 +24,7 @@ _BRATS_ID: Final = re.compile(r"(BraTS-[A-Za-z]+-\d{5})-\d{3}")
 
 @dataclass(frozen=True)
 class Strata:
-    """What is dealt evenly: clusters, but for small ones, which go to their nearest neighbour.
+    """What is spread evenly: clusters, small ones merged into their nearest neighbour.
 
     Attributes:
         of_case: each case's stratum: a cluster's number, or NO_FEATURES.
@@ -41,15 +41,15 @@ def patients_of(cases: Sequence[str]) -> list[str]:
 
 
 def check_folds(folds: int, patients: Sequence[str]) -> None:
-    """Refuse what can't be dealt.
+    """Refuse a number of folds that cannot be made.
 
     Raises:
         UsageError: there are fewer patients than folds, or fewer than two folds.
     """
-    if not 2 <= folds <= len(set(patients)):
+    most = len(set(patients))
+    if not 2 <= folds <= most:
         raise UsageError(
-            f"folds: {folds} of {len(set(patients))} patients can't be made, expected from 2 to as many as patients. "
-            "Correct the number."
+            f"folds: {folds} of {most} patients can't be made, expected from 2 to one a patient. Correct --folds."
         )
 
 
@@ -74,16 +74,16 @@ def strata_of(clusters: Sequence[int], centroids: Numbers, folds: int) -> Strata
     return Strata(tuple(merged.get(cluster, cluster) for cluster in clusters), merged)
 
 
-def deal(strata: Sequence[int], patients: Sequence[str], folds: int, seed: int = 0) -> list[int]:
+def assign_folds(strata: Sequence[int], patients: Sequence[str], folds: int, seed: int = 0) -> list[int]:
     """Each case's fold, counted from 0: every stratum spread evenly, every patient in one fold.
 
     Where every patient has one case, a fold has a stratum's share rounded up or down, and
     folds differ by one case at most. Patients with several cases are placed first, the
-    largest first, and swapped as long as that evens strata out: what is then left is
-    told by `uneven`.
+    largest first, and swapped as long as that evens strata out. `uneven` lists the strata
+    that are then still uneven.
 
     Args:
-        seed: decides which of equal patients goes where.
+        seed: decides which of patients that are alike goes where.
 
     Raises:
         UsageError: there are fewer patients than folds, or fewer than two folds.
@@ -91,18 +91,18 @@ def deal(strata: Sequence[int], patients: Sequence[str], folds: int, seed: int =
     check_folds(folds, patients)
     groups = _groups(patients)
     names = sorted(set(strata))
-    kinds = _kinds(groups, strata, names)
-    profiles = np.array(list(kinds), dtype=np.int64).reshape(len(kinds), len(names))
+    by_profile = _patients_by_profile(groups, strata, names)
+    profiles = np.array(list(by_profile), dtype=np.int64).reshape(len(by_profile), len(names))
     generator = np.random.default_rng(seed)
-    dealt = dealt_kinds(profiles, [len(members) for members in kinds.values()], folds, generator)
-    which = generator.permutation(folds)  # so that no fold is always the one with a case more
-    result = [0] * len(strata)
-    for members, numbers in zip(kinds.values(), dealt.tolist(), strict=True):
-        places = np.repeat(which, numbers)
-        for patient, fold in zip(generator.permutation(np.array(members, dtype=object)), places, strict=True):
+    placed = spread_profiles(profiles, [len(members) for members in by_profile.values()], folds, generator)
+    order = generator.permutation(folds)  # so that it is not always the same fold that has a case more
+    fold_of = [0] * len(strata)
+    for members, numbers in zip(by_profile.values(), placed.tolist(), strict=True):
+        drawn = generator.permutation(np.array(members, dtype=object))
+        for patient, fold in zip(drawn, np.repeat(order, numbers), strict=True):
             for case in groups[patient]:
-                result[case] = int(fold)
-    return result
+                fold_of[case] = int(fold)
+    return fold_of
 
 
 def splits_of(cases: Sequence[str], fold_of: Sequence[int], folds: int) -> list[dict[str, list[str]]]:
@@ -148,16 +148,16 @@ def counts_of(strata: Sequence[int], fold_of: Sequence[int], folds: int) -> Mapp
 def uneven(strata: Sequence[int], fold_of: Sequence[int], folds: int) -> list[str]:
     """Each stratum of at least as many cases as folds that some fold has more than one case above or below its share.
 
-    Patients with many cases of one kind may leave no other way.
+    Where a patient has many cases of a stratum, there may be no better way.
     """
-    told = []
+    lines = []
     for stratum, counts in counts_of(strata, fold_of, folds).items():
         share = counts.sum() / folds
         off = np.abs(counts - share)
         if counts.sum() >= folds and off.max() > TOLERANCE:
             fold = int(off.argmax())
-            told.append(f"stratum {stratum}: fold {fold} has {counts[fold]} cases, its share is {share:.1f}")
-    return told
+            lines.append(f"stratum {stratum}: fold {fold} has {counts[fold]} cases, its share is {share:.1f}")
+    return lines
 
 
 def _groups(patients: Sequence[str]) -> dict[str, list[int]]:
@@ -167,12 +167,12 @@ def _groups(patients: Sequence[str]) -> dict[str, list[int]]:
     return groups
 
 
-def _kinds(
+def _patients_by_profile(
     groups: Mapping[str, Sequence[int]], strata: Sequence[int], names: Sequence[int]
 ) -> dict[tuple[int, ...], list[str]]:
-    """Patients with the same number of cases in every stratum, by these numbers; most cases first."""
-    kinds: dict[tuple[int, ...], list[str]] = {}
+    """Patients by their number of cases in every stratum; most cases first."""
+    by_profile: dict[tuple[int, ...], list[str]] = {}
     for patient in sorted(groups):
         found = Counter(strata[case] for case in groups[patient])
-        kinds.setdefault(tuple(found[name] for name in names), []).append(patient)
-    return dict(sorted(kinds.items(), key=lambda kind: (-sum(kind[0]), kind[0])))
+        by_profile.setdefault(tuple(found[name] for name in names), []).append(patient)
+    return dict(sorted(by_profile.items(), key=lambda item: (-sum(item[0]), item[0])))

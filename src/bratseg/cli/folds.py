@@ -90,7 +90,7 @@ def read_patients(path: Path, cases: Sequence[str]) -> list[str]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read as CSV ({error}). Check the file.") from None
     if not rows or not {"case", "patient"} <= rows[0].keys():
-        raise InputError(f"{path}: has no rows with case and patient, expected these two columns. Add them.")
+        raise InputError(f"{path}: is incomplete, expected rows with the columns case and patient. Add them.")
     found: dict[str, set[str]] = {}
     for row in rows:
         found.setdefault(row["case"], set()).add(row["patient"] or "")

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 def add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("campaign", type=Path, nargs="?", help="the campaign file, TOML")
     parser.add_argument("-o", "--output", type=Path, help="the campaign's folder; default: the file without .toml")
-    parser.add_argument("--only", nargs="+", default=[], metavar="STAGE", help="such as plan, or finetune-mednext")
+    parser.add_argument(
+        "--only", nargs="+", default=[], metavar="STAGE", help="run only these stages, such as plan or finetune-mednext"
+    )
     parser.add_argument("--plan", action="store_true", help="list the stages and their status, and run nothing")
     parser.add_argument("--slurm", action="store_true", help="write job arrays for Slurm, and run nothing")
     parser.add_argument("--template", action="store_true", help="print a campaign file with the paper's numbers")
@@ -41,11 +43,11 @@ def _train(arguments: argparse.Namespace) -> int:
     if arguments.slurm:
         return _slurm(source, folder)
     require(INFER, TRAINING)
-    run_stages(source, folder, arguments.only, _tell)
+    run_stages(source, folder, arguments.only, _print_stage)
     return _finish(source, folder)
 
 
-def _tell(stage: "Stage", what: str, seconds: float) -> None:
+def _print_stage(stage: "Stage", what: str, seconds: float) -> None:
     print(f"{stage.name}: started" if what == "start" else f"{stage.name}: done in {seconds:.0f} s", file=sys.stderr)
 
 
@@ -62,19 +64,19 @@ def _plan(source: Path, folder: Path) -> int:
 
 
 def _plan_lines(campaign: "Campaign", stages: Sequence["Stage"]) -> list[str]:
-    from bratseg.training.stages import epochs_of, state_of
+    from bratseg.training.stages import epochs_of, status_of
 
     lines, left_epochs = [], 0
     for stage in stages:
-        state, told = state_of(stage, stages), ""
+        status, detail = status_of(stage, stages), ""
         if stage.kind == "train":
             epochs = campaign.schedules[stage.domain].epochs
-            behind = epochs if state == "done" else epochs_of(stage)
-            left_epochs += epochs - behind
-            told = f"epoch {behind} of {epochs}"
-        elif state == "waiting":
-            told = f"needs {', '.join(stage.needs)}"
-        lines.append(f"{stage.name:<24}{state:<13}{told}".rstrip())
+            finished = epochs if status == "done" else epochs_of(stage)
+            left_epochs += epochs - finished
+            detail = f"epoch {finished} of {epochs}"
+        elif status == "waiting":
+            detail = f"needs {', '.join(stage.needs)}"
+        lines.append(f"{stage.name:<24}{status:<13}{detail}".rstrip())
     left = sum(not stage.product.exists() for stage in stages)
     return [*lines, f"{left} of {len(stages)} stages are left, {left_epochs} epochs of training"]
 
@@ -101,7 +103,7 @@ def _finish(source: Path, folder: Path) -> int:
         if draw_curves(layout.curves, stages):
             print(f"loss curves  {layout.curves}")
     except MissingExtraError as missing:
-        print(f"loss curves are not drawn: drawing {missing}", file=sys.stderr)
+        print(f"no loss curves: drawing {missing}", file=sys.stderr)
     print(f"logs         {folder / 'logs'}\nmodels       {layout.nnunet_results}")
     left = sum(not stage.product.exists() for stage in stages)
     print(f"left to do   {left} of {len(stages)} stages" if left else f"all {len(stages)} stages are done")

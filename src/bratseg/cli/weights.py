@@ -1,4 +1,4 @@
-"""bratseg weights: show, convert, pack, train, fit."""
+"""bratseg weights: show, convert, pack, train and fit weights folders."""
 
 import argparse
 import sys
@@ -12,19 +12,19 @@ from bratseval.extras import CLUSTERING, INFER, RADIOMICS, require
 
 def add_weights(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    show = commands.add_parser("show", help="verify a weights folder and say what is in it")
+    show = commands.add_parser("show", help="verify a weights folder and list its members")
     show.add_argument("folder", type=Path, nargs="?", help="default: the bundled one")
     show.set_defaults(command=_show)
-    _add_convert(
-        commands.add_parser("convert", help="turn foreign checkpoints into a member of a weights folder, once")
-    )
-    pack = commands.add_parser("pack", help="turn a campaign's checkpoints into a weights folder")
+    _add_convert(commands.add_parser("convert", help="convert checkpoints to a member of a weights folder"))
+    pack = commands.add_parser("pack", help="convert a campaign's checkpoints to a weights folder")
     pack.add_argument("folder", type=Path, help="of `bratseg train`")
     pack.add_argument("-o", "--output", type=Path, required=True, help="the weights folder")
     pack.add_argument("--licence", required=True, help="of the weights, such as Apache-2.0")
-    pack.add_argument("--tuning", type=Path, help="what `bratseg tune` wrote: shares and fitted post-processing")
-    pack.add_argument("--domain", choices=("finetune", "pretrain"), default="finetune", help="whose models")
-    pack.add_argument("--folds", nargs="+", help="these alone; default: all of the campaign")
+    pack.add_argument("--tuning", type=Path, help="output folder of `bratseg tune`: shares and fitted post-processing")
+    pack.add_argument(
+        "--domain", choices=("finetune", "pretrain"), default="finetune", help="which models; default: %(default)s"
+    )
+    pack.add_argument("--folds", nargs="+", help="only these; default: all of the campaign")
     pack.set_defaults(command=_pack)
     train = commands.add_parser("train", help="train the bundled demonstration weights on phantoms")
     train.add_argument("-o", "--output", type=Path, required=True, help="weights folder; the member is added to it")
@@ -48,15 +48,21 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
         help="nnU-Net v2: the folder with dataset.json, plans.json and fold_*; MedNeXt: a checkpoint for each fold",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, help="weights folder; the member is added to it")
-    parser.add_argument("--name", required=True, help="of the member, and of its folder")
+    parser.add_argument("--name", required=True, help="name of the member and of its folder")
     parser.add_argument("--licence", required=True, help="of the weights, such as Apache-2.0")
-    parser.add_argument("--source-note", default="", help="where they came from; default: the source's name")
-    parser.add_argument("--share", type=float, help="part of the mean; default: the paper's for the network")
-    parser.add_argument("--label-map", help="the model's labels as BraTS's, such as 1=2,2=1,3=3; default: found out")
+    parser.add_argument("--source-note", default="", help="where the checkpoints come from; default: the source's name")
+    parser.add_argument("--share", type=float, help="part of the mean; default: the paper's share of the network")
+    parser.add_argument(
+        "--label-map", help="from the model's labels to BraTS's, such as 1=2,2=1,3=3; default: found out"
+    )
     parser.add_argument("--channels", help="modalities in channel order, such as t1n,t1c,t2w,t2f; default: as named")
     parser.add_argument("--folds", help="such as 0,1,2 or all; default: all numbered ones")
-    parser.add_argument("--checkpoint", default="checkpoint_final.pth", help="file in each fold's folder")
-    parser.add_argument("--geometry", type=Path, help="MedNeXt: JSON with what tensors don't say, see docs/weights.md")
+    parser.add_argument(
+        "--checkpoint", default="checkpoint_final.pth", help="in each fold's folder; default: %(default)s"
+    )
+    parser.add_argument(
+        "--geometry", type=Path, help="MedNeXt: JSON with what tensors do not hold, see docs/weights.md"
+    )
     parser.set_defaults(command=_convert)
 
 
@@ -113,13 +119,11 @@ def _convert(arguments: argparse.Namespace) -> int:
 
 def _pack(arguments: argparse.Namespace) -> int:
     require(INFER)
-    from bratseg.inference.config import read_config
     from bratseg.training.pack import pack
 
     pack(
         arguments.folder,
         arguments.output,
-        shares=read_config().shares,
         licence=arguments.licence,
         tuning=arguments.tuning,
         domain=arguments.domain,

@@ -1,4 +1,4 @@
-"""The campaign file: what is trained, on what, how long. One TOML file, every key known."""
+"""The campaign file: what is trained, on what and for how long. One TOML file; unknown keys are errors."""
 
 import tomllib
 from collections.abc import Mapping
@@ -59,10 +59,10 @@ class Campaign:
         splits: file of each domain whose folds are given.
         patch_size: (z, y, x).
         unet, mednext: the sizes; None where the network is not trained.
-        checkpointing: MedNeXt's blocks are computed again in the backward pass.
+        checkpointing: compute MedNeXt's blocks again in the backward pass, to save memory.
         schedules: of each domain in `data`.
         device: cuda or cpu.
-        workers: processes that augment; 0 leaves it to the trainer.
+        workers: processes that augment; with 0 the trainer does it itself.
     """
 
     name: str
@@ -127,7 +127,7 @@ def _campaign(fields: Fields, root: Path) -> Campaign:
     plan = fields.table("plan")
     patch_size, batch_size = plan.integers("patch_size", 3, _MULTIPLE), plan.integer("batch_size", 1)
     if any(edge % _MULTIPLE for edge in patch_size):
-        raise plan.error("is impossible", f"multiples of {_MULTIPLE}", patch_size, "patch_size")
+        raise plan.error("does not fit the networks", f"multiples of {_MULTIPLE}", patch_size, "patch_size")
     plan.done()
     unet, mednext, checkpointing = _networks(fields.table("networks"))
     sizes = dict(zip(NETWORKS, (unet, mednext), strict=True))
@@ -208,16 +208,16 @@ def _schedule(fields: Fields, networks: tuple[Network, ...]) -> Schedule:
         learning_rate=found,
     )
     if any(rate <= 0 for rate in found.values()):
-        raise rates.error("is impossible", "positive numbers", list(found.values()))
+        raise rates.error("holds a rate that is not positive", "positive numbers", list(found.values()))
     folds = schedule.folds
     if not folds or len(set(folds)) < len(folds) or not (folds == ("all",) or all(fold.isdigit() for fold in folds)):
-        raise fields.error("are not as they should be", '["all"] or numbers such as ["0", "1"]', folds, "folds")
+        raise fields.error("are no folds", '["all"] or numbers such as ["0", "1"]', folds, "folds")
     fields.done()
     return schedule
 
 
 def _check(campaign: Campaign, fields: Fields) -> None:
-    """What no single key tells."""
+    """Check what several keys decide together."""
     finetune, pretrain = campaign.schedules["finetune"], campaign.schedules.get("pretrain")
     if campaign.mednext is not None and set(campaign.patch_size) == {_MULTIPLE}:
         expected = f"an edge above {_MULTIPLE}: nothing can be normalised at the bottom of MedNeXt"
@@ -231,4 +231,4 @@ def _check(campaign: Campaign, fields: Fields) -> None:
     if lacking:
         raise fields.error("start from folds that are not pretrained", "folds of [pretrain]", lacking, "finetune.folds")
     if "pretrain" not in campaign.splits:
-        raise fields.error("is missing", "the splits that the numbered folds are of", "none", "data.pretrain_splits")
+        raise fields.error("is missing", "the splits of the numbered folds", "none", "data.pretrain_splits")

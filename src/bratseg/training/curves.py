@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 def draw_curves(path: Path, stages: Sequence[Stage]) -> bool:
-    """Training and validation loss and the pseudo Dice of every training that has begun, a row for each group.
+    """Draw losses and the pseudo Dice of every training that has begun, a row for each domain and network.
 
     Args:
         path: of the PNG.
-        stages: of the campaign; those that are no trainings are passed over.
+        stages: of the campaign; only trainings are drawn.
 
     Returns:
         Whether there was anything to draw.

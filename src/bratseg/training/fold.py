@@ -1,4 +1,4 @@
-"""Trains one fold of one network on one domain, from the start or from where it was interrupted."""
+"""Trains one fold of one network on one domain, from the start or from its last checkpoint."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from bratseg.training.campaign import Campaign, read_campaign
 from bratseg.training.layout import BEST, CONFIGURATIONS, FINAL, LATEST, PLANS, Layout
 from bratseg.training.mednext_trainer import MedNeXtTrainer
 from bratseg.training.nnunet_trainer import CampaignTrainer
-from bratseg.training.stages import Stage, stages_of, teacher_fold
+from bratseg.training.stages import Stage, pretrained_fold, stages_of
 from bratseg.weights.convert.restricted_reader import load_checkpoint
 
 
@@ -59,9 +59,9 @@ def _train(campaign: Campaign, folder: Path, name: str) -> None:
         trainer.load_checkpoint(str(checkpoint))
         trainer.print_to_log_file(f"going on after epoch {trainer.current_epoch} from {checkpoint.name}")
     elif stage.domain == "finetune" and "pretrain" in campaign.data and stage.network is not None:
-        teacher = layout.fold("pretrain", stage.network, teacher_fold(campaign, stage.fold)) / FINAL
-        trainer.start_from(load_checkpoint(teacher)["network_weights"])
-        trainer.print_to_log_file(f"starting from {teacher}, heads included")
+        pretrained = layout.fold("pretrain", stage.network, pretrained_fold(campaign, stage.fold)) / FINAL
+        trainer.start_from(load_checkpoint(pretrained)["network_weights"])
+        trainer.print_to_log_file(f"starting from {pretrained}, heads included")
     trainer.run_training()
 
 
@@ -75,7 +75,7 @@ def _set_up(campaign: Campaign) -> None:
 
 
 def _trainer(campaign: Campaign, layout: Layout, stage: Stage, *, resumes: bool) -> CampaignTrainer:
-    """The trainer itself, constructed: upstream's look-up by name imports packages that may not load."""
+    """The trainer, constructed directly: upstream's look-up by name imports packages that may not load."""
     network = stage.network or "nnunet"
     folder = layout.preprocessed(stage.domain)
     plans = json.loads((folder / f"{PLANS}.json").read_text("utf-8"))
@@ -93,7 +93,7 @@ def _trainer(campaign: Campaign, layout: Layout, stage: Stage, *, resumes: bool)
 
 
 def _checkpoint_of(stage: Stage) -> Path | None:
-    """What an interrupted training goes on from."""
+    """The checkpoint that an interrupted training continues from; None where it starts."""
     found = [stage.product.with_name(name) for name in (LATEST, BEST)]
     return next((path for path in found if path.exists()), None)
 

@@ -1,4 +1,4 @@
-"""Where everything of a campaign lies: nnU-Net's three folders, logs, and each stage's product."""
+"""The paths of a campaign: nnU-Net's three folders, logs, and each stage's product."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,5 +74,5 @@ class Layout:
         return self.model(domain, network) / f"fold_{fold}"
 
     def log(self, stage: str) -> Path:
-        """Everything that a stage has said, over all its starts."""
+        """All output of a stage, over all its starts."""
         return self.folder / "logs" / f"{stage}.log"

@@ -21,16 +21,16 @@ PAINTED: Final = (2, 1, 3)
 
 
 def link_dataset(source: Path, layout: Layout, domain: Domain) -> None:
-    """Make a domain's raw dataset; what an interrupted start left is made again.
+    """Make a domain's raw dataset; one that an interrupted start left is replaced.
 
-    Every reference is read: labels other than 0 to 3, or a grid that is not its
-    images', would only show as a bad model.
+    Every reference is read, because labels other than 0 to 3, or a grid that differs from
+    the images', would only show later as a bad model.
 
     Args:
         source: folder of case folders, each with its reference.
 
     Raises:
-        InputError: with all cases that cannot be trained on.
+        InputError: with every case that cannot be trained on.
     """
     found = find_cases(source)
     problems = [f"{source / name}: {reason}" for name, reason in found.problems.items()]
@@ -63,10 +63,10 @@ def _problems(case: Case) -> list[str]:
         return [f"{case.id}: has no reference, expected {case.id}-seg.nii.gz beside its images. Add it."]
     try:
         labels = read_labels(case.reference)
-        told = sorted(set(labels.voxels.ravel().tolist()) - {0, *LABEL_NAMES})
-        if told:
+        unknown = sorted(set(labels.voxels.ravel().tolist()) - {0, *LABEL_NAMES})
+        if unknown:
             return [
-                f"{case.reference}: has the labels {told}, expected 0 to 3. Convert editions before 2023: 4 becomes 3."
+                f"{case.reference}: has the labels {unknown}, expected 0 to 3. In editions before 2023, 4 becomes 3."
             ]
         grids = {path: read_grid(path) for path in case.images.values()}
     except InputError as error:

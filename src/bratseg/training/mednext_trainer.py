@@ -1,4 +1,4 @@
-"""MedNeXt in nnU-Net's trainer: a network that plans can name, and its trainer."""
+"""MedNeXt in nnU-Net's trainer: a network that a plans file can name, and its trainer."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -21,7 +21,7 @@ _EPS: Final = 1e-4  # of AdamW; smaller ones overflow in half precision: github.
 
 
 class Decoder(torch.nn.Module):
-    """Where upstream's trainer turns deep supervision on and off."""
+    """The switch through which upstream's trainer turns deep supervision on and off."""
 
     def __init__(self, *, deep_supervision: bool) -> None:
         super().__init__()
@@ -34,8 +34,8 @@ class MedNeXtNetwork(torch.nn.Module):
     Args:
         input_channels, num_classes, deep_supervision: upstream's.
         channels, kernel, blocks, expansion: see `MedNeXtArchitecture`.
-        checkpointing: blocks are computed again in the backward pass.
-        strides: read from the plans by upstream; the network always halves four times.
+        checkpointing: compute blocks again in the backward pass, to save memory.
+        strides: upstream reads them from the plans; the network always halves four times.
     """
 
     def __init__(
@@ -76,13 +76,13 @@ class MedNeXtNetwork(torch.nn.Module):
             if self.decoder.deep_supervision:
                 heads.append(head(features))
             features = self._run(stage, self._run(up, features) + skipped.pop())
-        answer: torch.Tensor = network.out_0(features)
-        return [answer, *reversed(heads)] if self.decoder.deep_supervision else answer
+        logits: torch.Tensor = network.out_0(features)
+        return [logits, *reversed(heads)] if self.decoder.deep_supervision else logits
 
     def _run(self, part: Callable[[torch.Tensor], torch.Tensor], features: torch.Tensor) -> torch.Tensor:
         if self.checkpointing and self.training and torch.is_grad_enabled():
-            again: torch.Tensor = checkpoint(part, features, use_reentrant=False)
-            return again
+            outputs: torch.Tensor = checkpoint(part, features, use_reentrant=False)
+            return outputs
         return part(features)
 
 
@@ -90,14 +90,14 @@ class MedNeXtTrainer(CampaignTrainer):
     """MedNeXt's own optimiser, and a loss for each of its five heads."""
 
     def configure_optimizers(self) -> tuple[torch.optim.Optimizer, PolyLRScheduler]:
-        """AdamW as MedNeXt's own trainer has it, and upstream's falling learning rate."""
+        """AdamW as in MedNeXt's own trainer, with upstream's polynomial decay of the learning rate."""
         optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=self.initial_lr, weight_decay=self.weight_decay, eps=_EPS
         )
         return optimizer, PolyLRScheduler(optimizer, self.initial_lr, self.num_epochs)
 
     def _get_deep_supervision_scales(self) -> list[list[float]]:
-        """Of all five heads; upstream's own leaves the last out."""
+        """Scales of all five heads; upstream's own are without the last."""
         return [[1 / 2**level] * 3 for level in range(HEADS)]
 
     def _build_loss(self) -> torch.nn.Module:

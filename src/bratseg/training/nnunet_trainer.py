@@ -1,4 +1,4 @@
-"""nnU-Net's trainer, told by a campaign how long and how fast to train."""
+"""nnU-Net's trainer with the schedule of a campaign."""
 
 import json
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ class CampaignTrainer(nnUNetTrainer):  # type: ignore[misc]  # upstream publishe
         self.initial_lr = learning_rate
 
     def start_from(self, weights: Mapping[str, torch.Tensor]) -> None:
-        """Take over all tensors of another training, its heads included: the regions are the same.
+        """Start with all tensors of another training, heads included, because the regions are the same.
 
         Upstream's own transfer leaves the heads out.
         """
@@ -46,7 +46,7 @@ class CampaignTrainer(nnUNetTrainer):  # type: ignore[misc]  # upstream publishe
         self._bare_network().load_state_dict(weights)
 
     def load_checkpoint(self, filename_or_checkpoint: str) -> None:
-        """Go on from a checkpoint, read by torch's restricted reader instead of unpickled."""
+        """Continue from a checkpoint, read by torch's restricted reader instead of being unpickled."""
         found: dict[str, Any] = load_checkpoint(Path(filename_or_checkpoint))
         if not self.was_initialized:
             self.initialize()
@@ -61,7 +61,7 @@ class CampaignTrainer(nnUNetTrainer):  # type: ignore[misc]  # upstream publishe
         self.inference_allowed_mirroring_axes = found["inference_allowed_mirroring_axes"]
 
     def save_checkpoint(self, filename: str) -> None:
-        """Write beside the file first: a kill while writing leaves the last checkpoint as it was."""
+        """Write the file beside its place first, so that a kill while writing leaves the last checkpoint intact."""
         if self.local_rank != 0:
             return
         partial = Path(f"{filename}.part")
@@ -69,16 +69,16 @@ class CampaignTrainer(nnUNetTrainer):  # type: ignore[misc]  # upstream publishe
         partial.replace(filename)
 
     def on_epoch_end(self) -> None:
-        """As upstream, and the history as JSON."""
+        """As upstream; also write the history as JSON."""
         super().on_epoch_end()
         if self.local_rank == 0:
             write_json(Path(self.output_folder) / HISTORY, self._history())
 
     def plot_network_architecture(self) -> None:
-        """Nothing: it needs a package that is not there."""
+        """Do nothing: upstream's plot needs a package that is not installed."""
 
     def _save_debug_information(self) -> None:
-        """Nothing: it writes the machine's name; what matters is in the campaign's folder."""
+        """Do nothing: upstream writes the machine's name; everything else is in the campaign's folder."""
 
     def _history(self) -> list[dict[str, float]]:
         epochs = len(self.logger.get_value("val_losses", step=None))

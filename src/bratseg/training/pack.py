@@ -4,11 +4,12 @@ import json
 import shutil
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
+from bratseg.inference.config import read_config
 from bratseg.models.member import Network
 from bratseg.training.campaign import Campaign, Domain, read_campaign
 from bratseg.training.layout import FINAL, HISTORY, Layout
@@ -25,11 +26,20 @@ TUNING: Final = "tuning.json"
 _PACKAGES: Final = ("brats-harness", "nnunetv2", "torch", "monai", "dynamic-network-architectures", "numpy")
 
 
+@dataclass(frozen=True)
+class _Selection:
+    """The models that are packed: those of one domain of a campaign, of some folds."""
+
+    campaign: Campaign
+    layout: Layout
+    domain: Domain
+    folds: tuple[str, ...]
+
+
 def pack(
     folder: Path,
     target: Path,
     *,
-    shares: Mapping[str, float],
     licence: str,
     tuning: Path | None = None,
     domain: Domain = "finetune",
@@ -40,32 +50,23 @@ def pack(
     Args:
         folder: the campaign's.
         target: the weights folder; one that an earlier pack wrote is replaced.
-        shares: of each network; those of `tuning` come first.
         licence: of the weights.
-        tuning: what `bratseg tune` wrote: tuning.json, perhaps clusters.json.
+        tuning: what `bratseg tune` wrote: tuning.json with the shares, perhaps clusters.json;
+            None for the paper's shares and no post-processing.
         domain: whose models; the pretrained ones show what fine-tuning is worth.
-        folds: of these alone; None for all of the campaign.
+        folds: only these; None for all of the campaign.
 
     Raises:
         InputError: a training is not done, the tuning names other members, or `target` holds something else.
     """
-    layout = Layout(folder)
-    if not layout.campaign.is_file():
-        raise InputError(f"{folder}: has no {layout.campaign.name}, expected a folder of `bratseg train`. Check it.")
-    campaign = read_campaign(layout.campaign)
-    if domain not in campaign.data:
-        raise InputError(f"{folder}: has no {domain} stage, expected one in {layout.campaign}. Pack finetune.")
-    chosen = tuple(folds) if folds is not None else campaign.schedules[domain].folds
-    _check_done(campaign, layout, domain, chosen)
-    parts = _shares(campaign, shares, tuning)
+    selection = _select(folder, domain, folds)
+    shares = _shares(selection.campaign, tuning)
     _check_target(target)
     partial = target.with_name(f".{target.name}.part")
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        for network, share in parts.items():
-            member = NewMember(network, share, licence, f"campaign {campaign.name}, {domain}")
-            convert_model_folder(ModelFolder(layout.model(domain, network), chosen), partial, member)
-        _add_fitted(partial, campaign, layout, domain, chosen, tuning, licence, target.name)
+        _convert_models(selection, shares, partial, licence)
+        _add_fitted(selection, partial, tuning, licence, target.name)
         read_weights(partial)
         shutil.rmtree(target, ignore_errors=True)
         partial.rename(target)
@@ -73,22 +74,37 @@ def pack(
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _check_done(campaign: Campaign, layout: Layout, domain: Domain, folds: Sequence[str]) -> None:
+def _select(folder: Path, domain: Domain, folds: Sequence[str] | None) -> _Selection:
+    layout = Layout(folder)
+    if not layout.campaign.is_file():
+        raise InputError(f"{folder}: has no {layout.campaign.name}, expected a folder of `bratseg train`. Check it.")
+    campaign = read_campaign(layout.campaign)
+    if domain not in campaign.data:
+        raise InputError(f"{folder}: has no {domain} stage, expected one in {layout.campaign}. Pack finetune.")
+    chosen = tuple(folds) if folds is not None else campaign.schedules[domain].folds
     missing = [
         f"{domain}-{network}-{fold}"
         for network in campaign.networks
-        for fold in folds
+        for fold in chosen
         if not (layout.fold(domain, network, fold) / FINAL).is_file()
     ]
     if missing:
         raise InputError(
-            f"{layout.folder}: {', '.join(missing)} is not done, expected {FINAL} of each. Run `bratseg train` first."
+            f"{folder}: {', '.join(missing)} is not done, expected {FINAL} of each. Run `bratseg train` first."
         )
+    return _Selection(campaign, layout, domain, chosen)
 
 
-def _shares(campaign: Campaign, usual: Mapping[str, float], tuning: Path | None) -> dict[Network, float]:
-    """Of the networks that take part: a share of 0, which tuning may find, leaves one out."""
-    found = usual if tuning is None else _tuned_shares(tuning, campaign)
+def _convert_models(selection: _Selection, shares: Mapping[Network, float], weights: Path, licence: str) -> None:
+    note = f"campaign {selection.campaign.name}, {selection.domain}"
+    for network, share in shares.items():
+        source = ModelFolder(selection.layout.model(selection.domain, network), selection.folds)
+        convert_model_folder(source, weights, NewMember(network, share, licence, note))
+
+
+def _shares(campaign: Campaign, tuning: Path | None) -> dict[Network, float]:
+    """Of the networks that take part: one with a share of 0, which tuning may find, is not packed."""
+    found = read_config().shares if tuning is None else _tuned_shares(tuning, campaign)
     return {network: found[network] for network in campaign.networks if found[network] > 0}
 
 
@@ -113,42 +129,33 @@ def _tuned_shares(tuning: Path, campaign: Campaign) -> dict[str, float]:
 def _check_target(target: Path) -> None:
     if target.exists() and any(target.iterdir()) and not (target / PROVENANCE).is_file():
         raise InputError(
-            f"{target}: holds something that no campaign packed, expected a new folder. Choose another with -o."
+            f"{target}: holds files of something else, expected a new folder or packed weights. Choose another with -o."
         )
 
 
-def _add_fitted(
-    weights: Path,
-    campaign: Campaign,
-    layout: Layout,
-    domain: Domain,
-    folds: Sequence[str],
-    tuning: Path | None,
-    licence: str,
-    name: str,
-) -> None:
-    """The fitted post-processing and the provenance, listed in the manifest."""
-    source = f"campaign {campaign.name}"
+def _add_fitted(selection: _Selection, weights: Path, tuning: Path | None, licence: str, name: str) -> None:
+    """Add the provenance and the fitted post-processing, list both in the manifest, and name the weights."""
+    campaign = selection.campaign
     paths = [weights / PROVENANCE]
-    write_json(paths[0], _provenance(campaign, layout, domain, folds, tuning))
+    write_json(paths[0], _provenance(selection, tuning))
     if tuning is not None and (tuning / CLUSTERS).is_file():
         paths.append(weights / CLUSTERS)
         shutil.copyfile(tuning / CLUSTERS, paths[1])
     manifest = read_manifest(weights)
-    listed = tuple(list_file(weights, path, source=source, licence=licence) for path in paths)
-    description = f"Campaign {campaign.name}, {domain}: {' and '.join(campaign.networks)}, folds {' '.join(folds)}."
+    listed = tuple(list_file(weights, path, source=f"campaign {campaign.name}", licence=licence) for path in paths)
+    networks, folds = " and ".join(campaign.networks), " ".join(selection.folds)
+    description = f"Campaign {campaign.name}, {selection.domain}: {networks}, folds {folds}."
     write_manifest(weights, replace(manifest, name=name, description=description, files=(*manifest.files, *listed)))
 
 
-def _provenance(
-    campaign: Campaign, layout: Layout, domain: Domain, folds: Sequence[str], tuning: Path | None
-) -> dict[str, object]:
-    """What the weights come from; no path, and no name of a case but those of the splits."""
+def _provenance(selection: _Selection, tuning: Path | None) -> dict[str, object]:
+    """What the weights were made from; no path, and of the cases only the names in the splits."""
+    campaign, layout, domain = selection.campaign, selection.layout, selection.domain
     text = layout.campaign.read_bytes()
     settings = tomllib.loads(text.decode("utf-8"))
     settings.pop("data", None)
     datasets = {name: layout.cases(name) for name in campaign.data}
-    numbered = [name for name in campaign.data if layout.splits(name).is_file()]
+    with_splits = [name for name in campaign.data if layout.splits(name).is_file()]
     return {
         "format": 1,
         "campaign": {"name": campaign.name, "sha256": sha256_of_bytes(text), "settings": settings},
@@ -156,12 +163,12 @@ def _provenance(
             name: {"cases": len(json.loads(path.read_text("utf-8"))), "sha256": sha256_of_file(path)}
             for name, path in datasets.items()
         },
-        "splits": {name: json.loads(layout.splits(name).read_text("utf-8")) for name in numbered},
-        "packed": {"domain": domain, "folds": list(folds)},
+        "splits": {name: json.loads(layout.splits(name).read_text("utf-8")) for name in with_splits},
+        "packed": {"domain": domain, "folds": list(selection.folds)},
         "scores": {
-            f"{network}-{fold}": _last(layout.fold(domain, network, fold) / HISTORY)
+            f"{network}-{fold}": _last_epoch(layout.fold(domain, network, fold) / HISTORY)
             for network in campaign.networks
-            for fold in folds
+            for fold in selection.folds
         },
         "tuning": json.loads((tuning / TUNING).read_text("utf-8")) if tuning is not None else None,
         "networks": {
@@ -172,7 +179,7 @@ def _provenance(
     }
 
 
-def _last(history: Path) -> object:
+def _last_epoch(history: Path) -> object:
     """Losses and the pseudo Dice of a training's last epoch."""
     return json.loads(history.read_text("utf-8"))[-1]
 

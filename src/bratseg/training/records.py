@@ -1,4 +1,4 @@
-"""Small files that say what is finished: there whole, or not there."""
+"""Small files whose presence means that a stage is finished: complete, or not there."""
 
 import json
 from pathlib import Path

@@ -16,11 +16,11 @@ from typing import Final
 from bratseg.training.campaign import Campaign, read_campaign
 from bratseg.training.layout import Layout
 from bratseg.training.records import write_text
-from bratseg.training.stages import Stage, chosen, stages_of
+from bratseg.training.stages import Stage, named_stages, stages_of
 from bratseval.errors import InputError
 from bratseval.files.json_fields import read_json
 
-_GRACE_S: Final = 10.0  # between asking a child to end and ending it
+_GRACE_S: Final = 10.0  # between SIGTERM and SIGKILL
 _TAIL: Final = 12  # lines of a failed stage's log in the message
 _MAY_CHANGE: Final = ("device", "gpus", "workers", "processes", "data", "splits")  # the last two: their paths
 
@@ -46,7 +46,7 @@ def start_folder(source: Path, folder: Path) -> tuple[Campaign, Layout]:
 
 
 def _check_splits(campaign: Campaign, layout: Layout) -> None:
-    """Nothing, unless trainings have begun with other folds than the campaign's files say now."""
+    """Raise InputError where trainings have begun with other folds than the campaign's files hold now."""
     for domain, path in campaign.splits.items():
         placed = layout.splits(domain)
         if placed.exists() and path.exists() and read_json(placed) != read_json(path):
@@ -59,30 +59,30 @@ def _check_splits(campaign: Campaign, layout: Layout) -> None:
 def run_stages(
     source: Path, folder: Path, only: Sequence[str], on_stage: Callable[[Stage, str, float], None]
 ) -> tuple[Stage, ...]:
-    """Run what is not done; gives the stages that were run.
+    """Run the stages that are not done; returns those that were run.
 
-    Killed at any time, the next start goes on: finished stages are passed over, a training
-    goes on from its last checkpoint, any other stage begins again.
+    It may be killed at any time. The next start continues: finished stages are skipped, a
+    training continues from its last checkpoint, and any other stage starts again.
 
     Args:
         source: the campaign file.
-        folder: for everything that comes of it; made if needed.
-        only: names of stages, see `chosen`; empty for all.
-        on_stage: told a stage, "start" or "end", and how many seconds it took.
+        folder: of the campaign; made if needed.
+        only: names of stages, see `named_stages`; empty for all.
+        on_stage: called with a stage, "start" or "end", and the seconds it took.
 
     Raises:
         InputError: a stage failed, one that it needs is not done, or another process runs it.
     """
     campaign, layout = start_folder(source, folder)
     stages = stages_of(campaign, layout)
-    wanted = chosen(stages, only) if only else stages
+    wanted = named_stages(stages, only) if only else stages
     ran = []
     for stage in wanted:
         if stage.product.exists():
             continue
         _check_needs(stage, stages)
         with _locked(layout, stage):
-            if stage.product.exists():  # finished by another while this one looked
+            if stage.product.exists():  # finished by another process in the meantime
                 continue
             on_stage(stage, "start", 0.0)
             seconds = _run(source, layout, stage, campaign)
@@ -92,10 +92,9 @@ def run_stages(
 
 
 def child_environment(layout: Layout, stage: Stage, campaign: Campaign, own: Mapping[str, str]) -> dict[str, str]:
-    """Upstream's variables, for the child alone.
+    """The environment of a child process: our own, with the variables that upstream reads.
 
-    Augmentation in the trainer's own process is asked for with 0 workers, which planning
-    does not bear.
+    With 0 workers the trainer augments in its own process; planning needs one at least.
     """
     found = {
         **own,
@@ -117,7 +116,7 @@ def _check_needs(stage: Stage, stages: Sequence[Stage]) -> None:
     products = {other.name: other.product for other in stages}
     missing = [name for name in stage.needs if not products[name].exists()]
     if missing:
-        raise InputError(f"{stage.name}: needs {', '.join(missing)} first. Leave --only out, or run these.")
+        raise InputError(f"{stage.name}: needs {', '.join(missing)} first. Run them, or leave --only out.")
 
 
 def _run(source: Path, layout: Layout, stage: Stage, campaign: Campaign) -> float:
@@ -147,13 +146,13 @@ def _run(source: Path, layout: Layout, stage: Stage, campaign: Campaign) -> floa
         tail = "\n".join(log.read_text("utf-8", "replace").splitlines()[-_TAIL:])
         raise InputError(
             f"{log}: {stage.name} ended with exit code {code} and without {stage.product.name}. "
-            f"Correct the cause and start again; finished stages are kept. Its last lines:\n{tail}"
+            f"Correct the cause and start again; finished stages are kept. Last lines of the log:\n{tail}"
         )
     return time.monotonic() - start
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:
-    """Ask a child and all that it started to end; end what does not."""
+    """Terminate a child and all processes that it started; kill those that do not end."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(child.pid, number)

@@ -20,9 +20,9 @@ exec bratseg train {campaign} -o {folder} --only "$stage"
 """
 _SUBMIT: Final = """\
 #!/bin/bash
-# Submits what was left to do, level after level. Options of sbatch go to every job:
+# Submits the stages that were left, level after level. Options of sbatch go to every job:
 #   ./submit.sh --partition=... --gres=gpu:1 --time=...
-# Activate the environment that has bratseg first: sbatch hands it on.
+# Activate the environment of bratseg first: sbatch passes it on.
 set -euo pipefail
 cd "$(dirname "$0")"
 after=()
@@ -35,13 +35,13 @@ after=(--dependency=afterok:"${{job%%;*}}")
 
 
 def write_jobs(source: Path, folder: Path, stages: Sequence[Stage]) -> Path:
-    """Write `folder`/slurm/: a list of stages a level, `job.sbatch` and `submit.sh`; what is done is left out.
+    """Write `folder`/slurm/: lists of the stages that are not done, `job.sbatch` and `submit.sh`.
 
-    Levels are preparation, pretraining and fine-tuning. The stages of the first run one
+    There is a list for each level: preparation, pretraining, fine-tuning. The stages of the first run one
     after the other, those of the others side by side.
 
     Returns:
-        The script that submits all.
+        The script that submits all jobs.
     """
     target = folder / "slurm"
     submit = _SUBMIT

@@ -1,4 +1,4 @@
-"""Which cases each fold trains on, put where upstream looks for it."""
+"""Which cases each fold trains on, written where upstream reads it."""
 
 import json
 import subprocess
@@ -27,21 +27,21 @@ def place_splits(campaign: Campaign, layout: Layout, domain: Domain) -> None:
 
 
 def _made(campaign: Campaign, layout: Layout, domain: Domain) -> Path:
-    """The splits that `bratseg folds` makes, with its tables and plots, in the campaign's folder."""
+    """Make splits, tables and plots with `bratseg folds` in the campaign's folder."""
     folder = layout.folder / "folds" / domain
     count = str(max(2, *(int(fold) + 1 for fold in campaign.schedules[domain].folds)))
     command = [sys.executable, "-m", "bratseg.cli", "folds", str(campaign.data[domain]), "-o", str(folder)]
     command += ["--folds", count, "--seed", str(campaign.seed), "--jobs", str(campaign.processes)]
     if subprocess.run(command, check=False).returncode:  # noqa: S603 - our own command, a list, no shell
-        raise InputError(f"{campaign.data[domain]}: got no folds. See above, or give splits in the campaign file.")
+        raise InputError(f"{campaign.data[domain]}: no folds were made. See above, or name splits in the file.")
     return folder / "splits_final.json"
 
 
 def check_splits(splits: object, cases: Sequence[str], folds: Sequence[str], source: Path) -> None:
-    """Nothing, when splits are upstream's form and fit a dataset and the folds that are trained.
+    """Check that splits have upstream's form and fit a dataset and the folds that are trained.
 
     Raises:
-        InputError: they are not; a case in both parts of a fold or unknown; a fold that is not there.
+        InputError: they do not: another form, a case in both parts of a fold, in none or unknown, a missing fold.
     """
     if not isinstance(splits, list) or not all(
         isinstance(fold, dict) and set(fold) == {"train", "val"} for fold in splits

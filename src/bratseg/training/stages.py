@@ -1,4 +1,4 @@
-"""The stages of a campaign, what each needs, and its state as the files tell it."""
+"""The stages of a campaign, what each needs, and its status as the files show it."""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from bratseg.training.layout import BEST, FINAL, HISTORY, LATEST, PLANS, Layout
 from bratseval.errors import InputError
 
 Kind = Literal["link", "fingerprint", "plan", "preprocess", "splits", "train"]
-State = Literal["done", "interrupted", "ready", "waiting"]
+StageStatus = Literal["done", "interrupted", "ready", "waiting"]
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class Stage:
     """One child process of a campaign.
 
     Attributes:
-        needs: names of the stages that come before.
-        product: written last and at once, so the stage is done when it is there.
-        network, fold: of a training; empty otherwise.
+        needs: names of the stages that must be done before.
+        product: the file that is written last and at once; the stage is done when it is there.
+        network, fold: of a training; None and empty otherwise.
     """
 
     name: str
@@ -73,20 +73,20 @@ def _trainings(campaign: Campaign, layout: Layout) -> list[Stage]:
                 needs = [f"preprocess-{domain}"]
                 needs += [f"splits-{domain}"] if schedule.folds != ("all",) else []
                 if domain == "finetune" and "pretrain" in campaign.data:
-                    needs.append(f"pretrain-{network}-{teacher_fold(campaign, fold)}")
+                    needs.append(f"pretrain-{network}-{pretrained_fold(campaign, fold)}")
                 product = layout.fold(domain, network, fold) / FINAL
                 name = f"{domain}-{network}-{fold}"
                 stages.append(Stage(name, "train", domain, tuple(needs), product, network, fold))
     return stages
 
 
-def teacher_fold(campaign: Campaign, fold: str) -> str:
+def pretrained_fold(campaign: Campaign, fold: str) -> str:
     """The pretraining fold that a fine-tuning fold starts from."""
     return "all" if campaign.schedules["pretrain"].folds == ("all",) else fold
 
 
-def state_of(stage: Stage, stages: Sequence[Stage]) -> State:
-    """A stage's state, from the files alone."""
+def status_of(stage: Stage, stages: Sequence[Stage]) -> StageStatus:
+    """A stage's status, from the files alone."""
     if stage.product.exists():
         return "done"
     if stage.kind == "train" and any((stage.product.parent / name).exists() for name in (LATEST, BEST)):
@@ -96,7 +96,7 @@ def state_of(stage: Stage, stages: Sequence[Stage]) -> State:
 
 
 def epochs_of(stage: Stage) -> int:
-    """Epochs of a training that are behind it; 0 where there is no history yet."""
+    """The epochs that a training has finished; 0 where there is no history yet."""
     try:
         history = json.loads((stage.product.parent / HISTORY).read_text("utf-8"))
     except (OSError, ValueError):
@@ -104,20 +104,20 @@ def epochs_of(stage: Stage) -> int:
     return len(history) if isinstance(history, list) else 0
 
 
-def chosen(stages: Sequence[Stage], names: Sequence[str]) -> tuple[Stage, ...]:
-    """The stages that are named: by their whole names, or by a part up to a hyphen, such as `finetune-mednext`.
+def named_stages(stages: Sequence[Stage], names: Sequence[str]) -> tuple[Stage, ...]:
+    """The stages of some names: whole ones, or parts up to a hyphen such as `finetune-mednext`.
 
     Raises:
-        InputError: a name is no stage's.
+        InputError: a name is that of no stage.
     """
-    unknown = [name for name in names if not any(_named(stage, name) for stage in stages)]
+    unknown = [name for name in names if not any(_has_name(stage, name) for stage in stages)]
     if unknown:
         raise InputError(
             f"--only: names {', '.join(unknown)}, expected stages such as {', '.join(s.name for s in stages)}. "
             "`bratseg train --plan` lists them."
         )
-    return tuple(stage for stage in stages if any(_named(stage, name) for name in names))
+    return tuple(stage for stage in stages if any(_has_name(stage, name) for name in names))
 
 
-def _named(stage: Stage, name: str) -> bool:
+def _has_name(stage: Stage, name: str) -> bool:
     return stage.name == name or stage.name.startswith(f"{name}-")

@@ -12,7 +12,7 @@ from bratseg.training.campaign import Campaign, read_campaign, template
 from bratseg.training.layout import Layout
 from bratseg.training.running import child_environment, start_folder
 from bratseg.training.splitting import check_splits
-from bratseg.training.stages import Stage, chosen, stages_of, state_of
+from bratseg.training.stages import Stage, named_stages, stages_of, status_of
 from bratseval.errors import InputError
 from factories.campaign_text import TINY
 
@@ -58,15 +58,15 @@ def test_the_template_has_the_papers_numbers(tmp_path: Path, capsys: pytest.Capt
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "problem"),
     [
         ("epochs = 3", "epoch = 3", "pretrain.epochs is missing"),
         ("seed = 0", "seed = 0\nspeed = 1", "run has unknown keys"),
         ('name = "tiny"', 'name = "tiny"\ncolour = "red"', "the file has unknown keys"),
         ("patch_size = [16, 32, 16]", "patch_size = [16, 40, 16]", "multiples of 16"),
         ("patch_size = [16, 32, 16]", "patch_size = [16, 16, 16]", "plan.patch_size is too small"),
-        ('folds = ["0", "1"]', 'folds = ["0", "0"]', "finetune.folds are not as they should be"),
-        ('folds = ["0", "1"]', 'folds = ["0", "all"]', "finetune.folds are not as they should be"),
+        ('folds = ["0", "1"]', 'folds = ["0", "0"]', "finetune.folds are no folds"),
+        ('folds = ["0", "1"]', 'folds = ["0", "all"]', "finetune.folds are no folds"),
         ('folds = ["all"]', 'folds = ["0"]', "folds that are not pretrained"),
         ('folds = ["all"]', 'folds = ["0", "1"]', "data.pretrain_splits is missing"),
         ("gpus = 1", "gpus = 2", "run.gpus does not fit"),
@@ -76,8 +76,8 @@ def test_the_template_has_the_papers_numbers(tmp_path: Path, capsys: pytest.Capt
         ("iterations = 2", "iterations = 0", "pretrain.iterations is not as it should be"),
     ],
 )
-def test_what_a_campaign_file_may_not_say(source: Path, old: str, new: str, told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_what_a_campaign_file_may_not_say(source: Path, old: str, new: str, problem: str) -> None:
+    with pytest.raises(InputError, match=problem):
         read_campaign(changed(source, old, new))
 
 
@@ -111,28 +111,28 @@ def test_every_stage_comes_after_what_it_needs(campaign: Campaign, tmp_path: Pat
         seen.add(stage.name)
 
 
-def test_states_come_from_the_files(campaign: Campaign, tmp_path: Path) -> None:
+def test_statuses_come_from_the_files(campaign: Campaign, tmp_path: Path) -> None:
     stages = stages_of(campaign, Layout(tmp_path))
     named = {stage.name: stage for stage in stages}
-    assert state_of(named["link-pretrain"], stages) == "ready"
-    assert state_of(named["plan"], stages) == "waiting"
+    assert status_of(named["link-pretrain"], stages) == "ready"
+    assert status_of(named["plan"], stages) == "waiting"
     finish(named["link-pretrain"])
-    assert state_of(named["link-pretrain"], stages) == "done"
+    assert status_of(named["link-pretrain"], stages) == "done"
     training = named["pretrain-nnunet-all"]
     training.product.parent.mkdir(parents=True)
     (training.product.parent / "checkpoint_latest.pth").touch()
-    assert state_of(training, stages) == "interrupted"
+    assert status_of(training, stages) == "interrupted"
 
 
 def test_stages_are_chosen_by_name_or_by_the_part_before_a_hyphen(campaign: Campaign, tmp_path: Path) -> None:
     stages = stages_of(campaign, Layout(tmp_path))
-    assert [stage.name for stage in chosen(stages, ["finetune-mednext", "plan"])] == [
+    assert [stage.name for stage in named_stages(stages, ["finetune-mednext", "plan"])] == [
         "plan",
         "finetune-mednext-0",
         "finetune-mednext-1",
     ]
     with pytest.raises(InputError, match="names planning"):
-        chosen(stages, ["planning"])
+        named_stages(stages, ["planning"])
 
 
 def test_the_plan_says_what_is_left(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -145,11 +145,11 @@ def test_the_plan_says_what_is_left(source: Path, tmp_path: Path, capsys: pytest
     (other.product.parent / "checkpoint_latest.pth").touch()
     (other.product.parent / "history.json").write_text(json.dumps([{"epoch": 0}]), "utf-8")
     assert main(["train", str(source), "--plan"]) == 0
-    told = capsys.readouterr().out.splitlines()
-    assert "pretrain-nnunet-all     done         epoch 3 of 3" in told
-    assert "pretrain-mednext-all    interrupted  epoch 1 of 3" in told
+    printed = capsys.readouterr().out.splitlines()
+    assert "pretrain-nnunet-all     done         epoch 3 of 3" in printed
+    assert "pretrain-mednext-all    interrupted  epoch 1 of 3" in printed
     # 14 stages without the one that is done; 2 epochs of MedNeXt and 1 for each of four folds
-    assert told[-1] == "13 of 14 stages are left, 6 epochs of training"
+    assert printed[-1] == "13 of 14 stages are left, 6 epochs of training"
     assert not layout.campaign.exists()  # nothing was started
 
 
@@ -187,7 +187,7 @@ def test_upstreams_variables_are_the_childs_alone(campaign: Campaign, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("splits", "told"),
+    ("splits", "problem"),
     [
         ({"train": []}, "is no list of train and val"),
         ([{"train": ["a", "b"], "val": ["b"]}], "fold 0 has in both parts b"),
@@ -195,8 +195,8 @@ def test_upstreams_variables_are_the_childs_alone(campaign: Campaign, tmp_path: 
         ([{"train": ["a"], "val": []}], "fold 0 is without b"),
     ],
 )
-def test_splits_that_leak_or_do_not_fit_are_refused(splits: object, told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_splits_that_leak_or_do_not_fit_are_refused(splits: object, problem: str) -> None:
+    with pytest.raises(InputError, match=problem):
         check_splits(splits, ["a", "b"], ["0"], Path("splits.json"))
 
 

@@ -162,16 +162,16 @@ def test_both_domains_and_both_networks_share_one_plan(campaign: Path) -> None:
 @pytest.mark.parametrize("network", ["nnunet", "mednext"])
 def test_fine_tuning_starts_from_all_pretrained_tensors_heads_included(campaign: Path, network: str) -> None:
     layout = Layout(campaign)
-    teacher, pupil = (
+    pretrained, finetuned = (
         load_checkpoint(layout.fold(domain, network, fold) / "checkpoint_final.pth")["network_weights"]
         for domain, fold in (("pretrain", "all"), ("finetune", "0"))
     )
-    heads = [name for name in teacher if ".seg_layers." in name or "out_0" in name or "out_blocks" in name]
+    heads = [name for name in pretrained if ".seg_layers." in name or "out_0" in name or "out_blocks" in name]
     assert len(heads) >= 2
-    assert set(teacher) == set(pupil)
+    assert set(pretrained) == set(finetuned)
     # the campaign fine-tunes with a learning rate of 1e-12: nothing that is carried over can change
-    for name, tensor in teacher.items():
-        assert torch.allclose(pupil[name], tensor, rtol=0, atol=1e-7), name
+    for name, tensor in pretrained.items():
+        assert torch.allclose(finetuned[name], tensor, rtol=0, atol=1e-7), name
 
 
 def test_mednext_is_trained_by_its_own_optimiser(campaign: Path) -> None:
@@ -183,16 +183,16 @@ def test_mednext_is_trained_by_its_own_optimiser(campaign: Path) -> None:
     assert (group["weight_decay"], group["momentum"], group["nesterov"]) == (3e-5, 0.99, True)
 
 
-def test_packed_weights_verify_and_tell_where_they_come_from(weights: Path) -> None:
+def test_packed_weights_verify_and_say_where_they_come_from(weights: Path) -> None:
     read = read_weights(weights)
     assert {entry.path.name: entry.share for entry in read.members} == {"nnunet": 0.4722, "mednext": 0.5278}
     assert all(entry.description.outputs.paint == (2, 1, 3) for entry in read.members)
-    told = json.loads((weights / "provenance.json").read_text("utf-8"))
-    assert told["data"]["finetune"]["cases"] == 3
-    assert len(told["splits"]["finetune"]) == 2
-    assert told["campaign"]["settings"]["pretrain"]["epochs"] == 3
-    assert set(told["scores"]) == {"nnunet-0", "mednext-0"}
-    assert told["versions"]["nnunetv2"]
+    provenance = json.loads((weights / "provenance.json").read_text("utf-8"))
+    assert provenance["data"]["finetune"]["cases"] == 3
+    assert len(provenance["splits"]["finetune"]) == 2
+    assert provenance["campaign"]["settings"]["pretrain"]["epochs"] == 3
+    assert set(provenance["scores"]) == {"nnunet-0", "mednext-0"}
+    assert provenance["versions"]["nnunetv2"]
     assert str(weights.parent) not in (weights / "provenance.json").read_text("utf-8")  # no path of this machine
 
 
@@ -231,9 +231,9 @@ def test_a_failed_stage_names_its_log_and_shows_its_end(
 ) -> None:
     (tmp_path / "tiny.toml").write_text(TINY.replace('"GLI"', '"nowhere"'), "utf-8")
     assert main(["train", str(tmp_path / "tiny.toml"), "--only", "link-pretrain"]) == 3
-    told = capsys.readouterr().err
-    assert "link-pretrain.log: link-pretrain ended with exit code 2" in told
-    assert "nowhere: is not a folder" in told
+    shown = capsys.readouterr().err
+    assert "link-pretrain.log: link-pretrain ended with exit code 2" in shown
+    assert "nowhere: is not a folder" in shown
 
 
 def test_two_processes_train_together_and_one_of_them_writes(campaign: Path) -> None:
@@ -255,6 +255,6 @@ def test_two_processes_train_together_and_one_of_them_writes(campaign: Path) -> 
     assert "I am local rank 1" in done.stdout
     checkpoint = load_checkpoint(stage.product)
     assert checkpoint["current_epoch"] == 1
-    teacher = load_checkpoint(layout.fold("pretrain", "nnunet", "all") / "checkpoint_final.pth")
-    assert set(checkpoint["network_weights"]) == set(teacher["network_weights"])  # no "module." before any name
+    pretrained = load_checkpoint(layout.fold("pretrain", "nnunet", "all") / "checkpoint_final.pth")
+    assert set(checkpoint["network_weights"]) == set(pretrained["network_weights"])  # no "module." before any name
     assert len(json.loads((stage.product.parent / "history.json").read_text("utf-8"))) == 1

@@ -19,6 +19,7 @@ TORCH_ROOMS = (
     ANSWER / "weights" / "convert",
     ANSWER / "training",
     ANSWER / "demo" / "default_weights" / "training.py",
+    ANSWER / "demo" / "default_weights" / "training_state.py",
 )
 CONVERTER = ANSWER / "weights" / "convert" / "restricted_reader.py"
 # The rooms in the order in which data flows: a room imports only rooms before it.

@@ -10,11 +10,11 @@ from bratseval.cli.codes import OK
 from bratseval.extras import CLUSTERING, INFER, PICTURE, RADIOMICS, TRAINING, require
 
 if TYPE_CHECKING:
-    from bratseg.demo.campaign_scores import Row
+    from bratseg.demo.campaign_scores import ModelScore
 
 
 def add_campaign_demo(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-o", "--output", type=Path, default=Path("campaign-demo"))
+    parser.add_argument("-o", "--output", type=Path, default=Path("campaign-demo"), help="default: %(default)s")
     parser.add_argument("--small", action="store_true", help="every stage, too short to learn anything")
     parser.set_defaults(command=_campaign_demo)
 
@@ -26,20 +26,20 @@ def _campaign_demo(arguments: argparse.Namespace) -> int:
 
     start = time.monotonic()
 
-    def say(what: str) -> None:
-        print(f"[{time.monotonic() - start:5.0f} s] {what}", file=sys.stderr, flush=True)
+    def print_step(step: str) -> None:
+        print(f"[{time.monotonic() - start:5.0f} s] {step}", file=sys.stderr, flush=True)
 
-    outcome = run_campaign_demo(arguments.output, SMALL if arguments.small else FULL, say)
+    demo = run_campaign_demo(arguments.output, SMALL if arguments.small else FULL, print_step)
     print("\nlesion-wise Dice, rules of ssa-2024, mean of nnU-Net and MedNeXt:")
-    for line in table(outcome.rows):
+    for line in table(demo.rows):
         print(line)
     print()
-    for name, path in outcome.places.items():
+    for name, path in demo.places.items():
         print(f"{name:<16}{path}")
     return OK
 
 
-def table(rows: "tuple[Row, ...]") -> list[str]:
+def table(rows: "tuple[ModelScore, ...]") -> list[str]:
     regions = tuple(rows[0].dice)
     lines = [f"{'model':<24}{'cases':<22}" + "".join(f"{region:>8}" for region in (*regions, "mean"))]
     for row in rows:

@@ -1,4 +1,4 @@
-"""How a run looks while it runs: a bar on a terminal, one line a case elsewhere."""
+"""The progress of a run: a bar on a terminal, one line a case elsewhere."""
 
 import sys
 
@@ -9,7 +9,7 @@ from bratseval.challenge import LABEL_NAMES
 
 
 class Progress:
-    """A bar on a terminal, one line a case elsewhere; all of it on stderr."""
+    """Shows how far a run is, on stderr: a bar on a terminal, one line a case elsewhere."""
 
     def __init__(self, cases: int) -> None:
         self._cases = cases
@@ -37,5 +37,5 @@ def case_line(result: CaseResult) -> str:
     found = ", ".join(
         f"{LABEL_NAMES.get(int(label), label)} {volume / 1000:.1f} ml" for label, volume in result.volumes_mm3.items()
     )
-    told = "".join(f"\n    {warning}" for warning in result.warnings)
-    return f"{result.case!r}: {result.state} in {result.seconds:.1f} s: {found or 'no tumour found'}{told}"
+    warnings = "".join(f"\n    {warning}" for warning in result.warnings)
+    return f"{result.case!r}: {result.state} in {result.seconds:.1f} s: {found or 'no tumour found'}{warnings}"

@@ -1,50 +1,50 @@
-"""The demonstration from cases to scores; started again, it goes on where it was."""
+"""The campaign demonstration from cases to scores; started again, it continues where it was."""
 
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bratseg.demo.campaign_files import write_campaigns
-from bratseg.demo.campaign_scores import EDITION, Row, score, unseen
-from bratseg.demo.hospitals import Cases, Size, make_hospitals
+from bratseg.demo.campaign_scores import EDITION, ModelScore, predict_unseen, score_model
+from bratseg.demo.hospitals import DemoCases, Size, make_hospitals
 from bratseval.errors import InputError
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What the demonstration has measured, and where everything is."""
+class CampaignDemo:
+    """What the demonstration measured, and the path of everything that it wrote, by name."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[ModelScore, ...]
     places: dict[str, Path]
 
 
-def run_campaign_demo(output: Path, size: Size, say: Callable[[str], None]) -> Outcome:
+def run_campaign_demo(output: Path, size: Size, on_step: Callable[[str], None]) -> CampaignDemo:
     """Run every stage of the method on phantoms.
 
     Args:
-        output: for everything; made if needed.
-        size: how much.
-        say: told each step in words.
+        output: folder for everything; made if needed.
+        on_step: called with each step in words.
 
     Raises:
         InputError: a command failed; its log is named.
     """
     output = output.resolve()
-    say("making the cases of two hospitals: GLI, and SSA with a low-field scanner")
+    on_step("making the cases of two hospitals: GLI, and SSA with a low-field scanner")
     cases = make_hospitals(output / "cases", size)
     splits = output / "folds" / "splits_final.json"
     transfer, scratch = write_campaigns(output, cases, splits, size)
-    say("making folds that are alike")
-    _folds(output, cases, splits, size, say)
-    say("training: GLI then SSA, and beside it the same SSA training from scratch")
-    _together(output, {"transfer": ["train", str(transfer)], "scratch": ["train", str(scratch)]}, say)
-    say("predicting every SSA case with models that never saw it")
-    rows = _rows(output, cases, splits, size)
+    on_step("making stratified folds")
+    _make_folds(output, cases, splits, size, on_step)
+    on_step("training: GLI then SSA, and at the same time SSA from scratch")
+    _run_together(output, {"transfer": ["train", str(transfer)], "scratch": ["train", str(scratch)]}, on_step)
+    on_step("predicting every SSA case with models that never saw it")
+    rows = _compare_models(output, cases, splits, size)
     weights = output / "weights"
-    _tuned(output, cases, splits, weights, say)
+    _tune_and_score(output, cases, splits, weights, on_step)
     places = {
         "cases": output / "cases",
         "folds": splits.parent,
@@ -58,72 +58,77 @@ def run_campaign_demo(output: Path, size: Size, say: Callable[[str], None]) -> O
         "scores": output / "scores",
         "leaderboard": output / "board.db",
     }
-    return Outcome(rows, places)
+    return CampaignDemo(rows, places)
 
 
-def _rows(output: Path, cases: Cases, splits: Path, size: Size) -> tuple[Row, ...]:
-    """The paper's table 3, on phantoms."""
-    folds = [str(fold) for fold in range(size.folds)]
-    told = f"{size.finetune} SSA, out-of-fold"
-    work = output / "comparison"
-    transfer, scratch = output / "transfer", output / "scratch"
-    unseen(transfer, cases.pretrain_test, work / "pretrained-gli", domain="pretrain", folds=["all"], splits=splits)
-    unseen(transfer, cases.finetune, work / "pretrained", domain="pretrain", folds=["all"], splits=splits)
-    unseen(scratch, cases.finetune, work / "scratch", domain="finetune", folds=folds, splits=splits)
-    unseen(transfer, cases.finetune, work / "finetuned", domain="finetune", folds=folds, splits=splits)
+def _compare_models(output: Path, cases: DemoCases, splits: Path, size: Size) -> tuple[ModelScore, ...]:
+    """Table 3 of arXiv 2412.04111, on phantoms."""
+    work, transfer, scratch = output / "comparison", output / "transfer", output / "scratch"
+    pretrained = partial(predict_unseen, domain="pretrain", folds=["all"], splits=splits)
+    finetuned = partial(
+        predict_unseen, domain="finetune", folds=[str(fold) for fold in range(size.folds)], splits=splits
+    )
+    pretrained(transfer, cases.pretrain_test, work / "pretrained-gli")
+    pretrained(transfer, cases.finetune, work / "pretrained")
+    finetuned(scratch, cases.finetune, work / "scratch")
+    finetuned(transfer, cases.finetune, work / "finetuned")
+    gli, ssa = f"{size.tests} GLI, unseen", f"{size.finetune} SSA, unseen"
+    out_of_fold = f"{size.finetune} SSA, out-of-fold"
     return (
-        score("pretrained on GLI", f"{size.tests} GLI, unseen", cases.pretrain_test, work / "pretrained-gli"),
-        score("pretrained on GLI", f"{size.finetune} SSA, unseen", cases.finetune, work / "pretrained"),
-        score("SSA from scratch", told, cases.finetune, work / "scratch"),
-        score("GLI, fine-tuned on SSA", told, cases.finetune, work / "finetuned"),
+        score_model("pretrained on GLI", gli, cases.pretrain_test, work / "pretrained-gli"),
+        score_model("pretrained on GLI", ssa, cases.finetune, work / "pretrained"),
+        score_model("SSA from scratch", out_of_fold, cases.finetune, work / "scratch"),
+        score_model("GLI, fine-tuned on SSA", out_of_fold, cases.finetune, work / "finetuned"),
     )
 
 
-def _folds(output: Path, cases: Cases, splits: Path, size: Size, say: Callable[[str], None]) -> None:
+def _make_folds(output: Path, cases: DemoCases, splits: Path, size: Size, on_step: Callable[[str], None]) -> None:
     if splits.exists():
         return
     arguments = ["-o", str(splits.parent), "--folds", str(size.folds), "--clusters", *map(str, size.clusters)]
-    _run(output, "folds", ["folds", str(cases.finetune), *arguments], say)
+    _run(output, "folds", ["folds", str(cases.finetune), *arguments], on_step)
 
 
-def _tuned(output: Path, cases: Cases, splits: Path, weights: Path, say: Callable[[str], None]) -> None:
-    """Pack, tune on out-of-fold predictions, pack again, segment the test cases, score them and list the scores."""
+def _tune_and_score(
+    output: Path, cases: DemoCases, splits: Path, weights: Path, on_step: Callable[[str], None]
+) -> None:
+    """Pack, tune on out-of-fold predictions, pack again, segment the test cases, score them, enter the scores."""
     segmentations, scores, tuning = output / "segmentations", output / "scores", output / "tuning"
     plain = output / "weights-untuned"
     pack = ["weights", "pack", str(output / "transfer"), "--licence", "Apache-2.0", "-o"]
-    _run(output, "pack", [*pack, str(plain)], say)
-    told = ["--weights", str(plain), "--splits", str(splits), "--edition", EDITION, "-o", str(tuning)]
-    _run(output, "tune", ["tune", str(cases.finetune), *told], say)
-    _run(output, "pack-tuned", [*pack, str(weights), "--tuning", str(tuning)], say)
+    _run(output, "pack", [*pack, str(plain)], on_step)
+    options = ["--weights", str(plain), "--splits", str(splits), "--edition", EDITION, "-o", str(tuning)]
+    _run(output, "tune", ["tune", str(cases.finetune), *options], on_step)
+    _run(output, "pack-tuned", [*pack, str(weights), "--tuning", str(tuning)], on_step)
     _run(
         output,
         "infer",
         ["infer", "-i", str(cases.finetune_test), "-o", str(segmentations), "--weights", str(weights), "--resume"],
-        say,
+        on_step,
     )
     arguments = [str(segmentations), str(cases.finetune_test), "-o", str(scores), "--edition", EDITION]
-    _run(output, "score", ["score", *arguments], say, module="bratseval.cli")
+    _run(output, "score", ["score", *arguments], on_step, module="bratseval.cli")
     entry = [str(scores / "scores.json"), "--name", "campaign-demo/tuned", "--leaderboard", str(output / "board.db")]
-    _run(output, "leaderboard", ["leaderboard", "add", *entry], say, module="bratseval.cli")
+    _run(output, "leaderboard", ["leaderboard", "add", *entry], on_step, module="bratseval.cli")
 
 
 def _run(
-    output: Path, name: str, arguments: Sequence[str], say: Callable[[str], None], module: str = "bratseg.cli"
+    output: Path, name: str, arguments: Sequence[str], on_step: Callable[[str], None], module: str = "bratseg.cli"
 ) -> None:
-    """One command, as a person would give it."""
-    _together(output, {name: arguments}, say, module)
+    """Run one command, as a person would type it; its log is called `name`."""
+    _run_together(output, {name: arguments}, on_step, module)
 
 
-def _together(
-    output: Path, commands: dict[str, Sequence[str]], say: Callable[[str], None], module: str = "bratseg.cli"
+def _run_together(
+    output: Path, commands: dict[str, Sequence[str]], on_step: Callable[[str], None], module: str = "bratseg.cli"
 ) -> None:
-    """Commands side by side, each on one core, with a log; all have ended afterwards."""
+    """Run commands at the same time, each on one core if there are several, and wait for all of them."""
     logs = output / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     running = {}
     try:
         for name, arguments in commands.items():
-            say(f"  {module.removesuffix('.cli')} {' '.join(arguments)}")
+            on_step(f"  {module.removesuffix('.cli')} {' '.join(arguments)}")
             with (logs / f"{name}.log").open("ab") as file:
                 running[name] = subprocess.Popen(  # noqa: S603 - our own command, a list, no shell
                     [sys.executable, "-m", module, *arguments],
@@ -140,4 +145,4 @@ def _together(
     if failed:
         log = logs / f"{failed[0]}.log"
         tail = "\n".join(log.read_text("utf-8", "replace").splitlines()[-10:])
-        raise InputError(f"{log}: the command failed. Its last lines:\n{tail}")
+        raise InputError(f"{log}: the command failed. Correct the cause and start again. Its last lines:\n{tail}")

@@ -1,9 +1,9 @@
-"""The campaign files of the demonstration: with pretraining and from scratch, of the same budget."""
+"""The campaign files of the demonstration: with pretraining and from scratch, with the same fine-tuning."""
 
 from pathlib import Path
 from typing import Final
 
-from bratseg.demo.hospitals import Cases, Size
+from bratseg.demo.hospitals import DemoCases, Size
 from bratseg.training.records import write_text
 
 _TEXT: Final = """\
@@ -57,8 +57,8 @@ learning_rate = {{ nnunet = 0.01, mednext = 0.003 }}
 """
 
 
-def write_campaigns(folder: Path, cases: Cases, splits: Path, size: Size) -> tuple[Path, Path]:
-    """Write the two campaign files; gives that with pretraining and that without."""
+def write_campaigns(folder: Path, cases: DemoCases, splits: Path, size: Size) -> tuple[Path, Path]:
+    """Write the two campaign files; returns the one with pretraining, then the one without."""
     transfer, scratch = folder / "transfer.toml", folder / "scratch.toml"
     pretrain = _PRETRAIN.format(epochs=size.pretrain_epochs, iterations=size.iterations)
     relative = {

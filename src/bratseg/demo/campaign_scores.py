@@ -1,4 +1,4 @@
-"""What pretraining and fine-tuning are worth: every case answered by models that never saw it."""
+"""What pretraining and fine-tuning are worth: every case predicted by models that never saw it."""
 
 import json
 import tempfile
@@ -24,8 +24,12 @@ EDITION: Final = "ssa-2024"
 
 
 @dataclass(frozen=True)
-class Row:
-    """One model's mean lesion-wise Dice of each region over some cases that it never saw."""
+class ModelScore:
+    """A model's mean lesion-wise Dice of each region, over cases that it never saw.
+
+    Attributes:
+        model, cases: as the table shows them.
+    """
 
     model: str
     cases: str
@@ -37,14 +41,16 @@ class Row:
         return float(np.mean(list(self.dice.values())))
 
 
-def unseen(folder: Path, cases: Path, output: Path, *, domain: Domain, folds: Sequence[str], splits: Path) -> None:
-    """Predict cases with the folds that did not see them.
+def predict_unseen(
+    folder: Path, cases: Path, output: Path, *, domain: Domain, folds: Sequence[str], splits: Path
+) -> None:
+    """Predict each case with the fold that did not see it.
 
     Args:
         folder: a campaign's.
         cases: folder of case folders.
-        output: gets <id>.nii.gz for each; those that are there are kept.
-        domain: `pretrain` predicts all cases with its one model; none of them may be its own.
+        output: folder for <id>.nii.gz of each; those that are there are kept.
+        domain: `pretrain` predicts all cases with its one model, which was trained on none of them.
         folds: of the domain.
         splits: of the cases; not read for `pretrain`.
     """
@@ -58,8 +64,8 @@ def unseen(folder: Path, cases: Path, output: Path, *, domain: Domain, folds: Se
             _predict(folder, FoundCases(left), output, domain, fold)
 
 
-def score(model: str, told: str, cases: Path, predictions: Path) -> Row:
-    """The row of a folder of predictions."""
+def score_model(model: str, described: str, cases: Path, predictions: Path) -> ModelScore:
+    """The score of a folder of predictions; `model` and `described` name model and cases in the table."""
     edition = EDITIONS[EDITION]
     dice: dict[str, list[float]] = {region: [] for region in edition.regions}
     for case in find_cases(cases).cases:
@@ -69,7 +75,7 @@ def score(model: str, told: str, cases: Path, predictions: Path) -> Row:
         scored = score_case(prediction.voxels, reference.voxels, reference.grid.spacing_mm, edition)
         for region, values in scored.regions.items():
             dice[region].append(values[LESION_DICE])
-    return Row(model, told, {region: float(np.mean(values)) for region, values in dice.items()})
+    return ModelScore(model, described, {region: float(np.mean(values)) for region, values in dice.items()})
 
 
 def _predict(folder: Path, found: FoundCases, output: Path, domain: Domain, fold: str) -> None:

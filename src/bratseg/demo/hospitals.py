@@ -1,4 +1,4 @@
-"""The cases of the demonstration: phantoms as two hospitals' scanners show them."""
+"""The cases of the campaign demonstration: phantoms of two hospitals with different scanners."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ _FIRST_SEEDS: Final = {"GLI": 910_000, "GLI-test": 920_000, "SSA": 930_000, "SSA
 
 @dataclass(frozen=True)
 class Size:
-    """How much work the demonstration is.
+    """How large the demonstration is.
 
     Attributes:
         spacing_mm: voxel edge of all phantoms.
-        pretrain, finetune: cases of each domain; `tests` more of both that nothing is trained on.
-        clusters: numbers of clusters that are tried.
+        pretrain, finetune: cases of each domain; `tests` more of each are not trained on.
+        clusters: numbers of clusters to try.
         patch: edge in voxels.
         features, channels: width of U-Net and MedNeXt.
         pretrain_epochs, finetune_epochs: of `iterations` batches.
@@ -45,8 +45,8 @@ SMALL: Final = Size(5.0, 4, 6, 1, 2, (2,), 32, 4, 4, 2, 1, 1)
 
 
 @dataclass(frozen=True)
-class Cases:
-    """The folders of case folders: both domains, and cases of both that nothing is trained on."""
+class DemoCases:
+    """Folders of case folders: both domains, and cases of both that are not trained on."""
 
     pretrain: Path
     finetune: Path
@@ -54,15 +54,15 @@ class Cases:
     finetune_test: Path
 
 
-def make_hospitals(folder: Path, size: Size) -> Cases:
-    """Make what is missing of all cases; the same size gives the same cases."""
+def make_hospitals(folder: Path, size: Size) -> DemoCases:
+    """Make the cases that are not there yet; the same size gives the same cases."""
     counts = {"GLI": size.pretrain, "GLI-test": size.tests, "SSA": size.finetune, "SSA-test": size.tests}
     for name, count in counts.items():
         for case, seed in _missing(folder / name, name, count):
             x, y, z = (round(edge / size.spacing_mm) for edge in _BOX_MM)
             phantom = make_phantom(seed, shape=(x, y, z), spacing_mm=(size.spacing_mm,) * 3)
             write_phantom(folder / name, case, low_field(seed, phantom) if name.startswith("SSA") else phantom)
-    return Cases(folder / "GLI", folder / "SSA", folder / "GLI-test", folder / "SSA-test")
+    return DemoCases(folder / "GLI", folder / "SSA", folder / "GLI-test", folder / "SSA-test")
 
 
 def _missing(folder: Path, name: str, count: int) -> Iterator[tuple[str, int]]:

@@ -1,4 +1,4 @@
-"""Procedural brains with tumours: the data the default weights are trained on."""
+"""Phantoms: procedural brains with tumours, on which the default weights are trained."""
 
 from bratseg.phantoms.phantom import Phantom, make_phantom, write_phantom
 

@@ -1,10 +1,11 @@
-"""What a scanner makes of tissue: contrasts, texture, blur, noise, coil shading, crude skull stripping.
+"""How tissue looks in an image: contrasts, texture, blur, noise, coil shading, crude skull stripping.
 
-The contrasts are drawn wide, wider than scanners are, so that a network trained on them
-meets real images as one more variation.
+The contrasts vary more than those of scanners, so that real images are one more variation to a
+network trained on them.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -69,7 +70,25 @@ _RANGES: Final[Mapping[Modality, Mapping[str, tuple[float, float]]]] = {
 }
 
 
-def photograph(rng: np.random.Generator, frame: Frame, anatomy: Anatomy, tumour: Tumour) -> Mapping[Modality, Field]:
+@dataclass(frozen=True, eq=False)
+class _Scene:
+    """What the four images of a brain share.
+
+    Attributes:
+        mask: where skull stripping leaves the image.
+        positions: of core, rim, oedema and fluid, where in the range of their intensities they tend to be, 0 to 1.
+        lumps: noise that makes the tumour uneven in all images alike.
+    """
+
+    frame: Frame
+    anatomy: Anatomy
+    tumour: Tumour
+    mask: NDArray[np.bool_]
+    positions: Mapping[str, float]
+    lumps: Field
+
+
+def draw_images(rng: np.random.Generator, frame: Frame, anatomy: Anatomy, tumour: Tumour) -> Mapping[Modality, Field]:
     """The four images of a brain, co-registered and skull-stripped.
 
     Returns:
@@ -79,28 +98,21 @@ def photograph(rng: np.random.Generator, frame: Frame, anatomy: Anatomy, tumour:
     parts, _ = ndimage.label(head < 0)
     largest = np.argmax(np.bincount(parts.ravel())[1:]) + 1 if parts.any() else 1
     mask = ndimage.binary_fill_holes(parts == largest)
-    shared = {name: rng.random() for name in ("core", "rim", "oedema", "fluid")}
-    lumps = noise(rng, frame, rng.uniform(6, 14))
-    return {modality: _image(rng, frame, anatomy, tumour, modality, shared, lumps, mask) for modality in MODALITIES}
+    positions = {name: rng.random() for name in ("core", "rim", "oedema", "fluid")}
+    scene = _Scene(frame, anatomy, tumour, mask, positions, noise(rng, frame, rng.uniform(6, 14)))
+    return {modality: _image(rng, scene, modality) for modality in MODALITIES}
 
 
-def _image(
-    rng: np.random.Generator,
-    frame: Frame,
-    anatomy: Anatomy,
-    tumour: Tumour,
-    modality: Modality,
-    shared: Mapping[str, float],
-    lumps: Field,
-    mask: NDArray[np.bool_],
-) -> Field:
-    level = {
-        name: low + (high - low) * (0.6 * shared[name] + 0.4 * rng.random() if name in shared else rng.random())
-        for name, (low, high) in _RANGES[modality].items()
-    }
-    tissue = _tissue(rng, frame, anatomy, modality, level)
-    image = _with_tumour(rng, frame, tissue, tumour, modality, level, lumps)
-    return _acquired(rng, frame, image, anatomy, mask)
+def _image(rng: np.random.Generator, scene: _Scene, modality: Modality) -> Field:
+    level = {name: _level(rng, low, high, scene.positions.get(name)) for name, (low, high) in _RANGES[modality].items()}
+    tissue = _tissue(rng, scene.frame, scene.anatomy, modality, level)
+    return _acquired(rng, scene, _with_tumour(rng, scene, tissue, modality, level))
+
+
+def _level(rng: np.random.Generator, low: float, high: float, position: float | None) -> float:
+    """An intensity within a range; near `position` where all images share one."""
+    drawn = rng.random()
+    return low + (high - low) * (drawn if position is None else 0.6 * position + 0.4 * drawn)
 
 
 def _tissue(
@@ -142,15 +154,11 @@ def _halo(rng: np.random.Generator, frame: Frame, anatomy: Anatomy) -> Field:
 
 
 def _with_tumour(
-    rng: np.random.Generator,
-    frame: Frame,
-    tissue: Field,
-    tumour: Tumour,
-    modality: Modality,
-    level: Mapping[str, float],
-    lumps: Field,
+    rng: np.random.Generator, scene: _Scene, tissue: Field, modality: Modality, level: Mapping[str, float]
 ) -> Field:
-    uneven = lumps * rng.uniform(0.0, 0.16) + noise(rng, frame, 5) * rng.uniform(0.02, 0.09)
+    """The image of the tissue with oedema, core and rim laid over it."""
+    frame, tumour = scene.frame, scene.tumour
+    uneven = scene.lumps * rng.uniform(0.0, 0.16) + noise(rng, frame, 5) * rng.uniform(0.02, 0.09)
     swollen = level["oedema"] * (1 + 0.5 * uneven + 0.08 * noise(rng, frame, 35))
     core = level["core"] + (level["fluid"] - level["core"]) * tumour.cystic
     core = core * (1 + uneven * (1 - 0.8 * tumour.cystic))
@@ -164,8 +172,9 @@ def _with_tumour(
     return np.asarray(image + (rim - image) * tumour.rim, dtype=np.float32)
 
 
-def _acquired(rng: np.random.Generator, frame: Frame, image: Field, anatomy: Anatomy, mask: NDArray[np.bool_]) -> Field:
-    """The image through optics, noise, coils and resampling; scaled as scanners scale: at will."""
+def _acquired(rng: np.random.Generator, scene: _Scene, image: Field) -> Field:
+    """The image after blur, noise, coil shading and a scale of its own, as scanners have no common one."""
+    frame, anatomy, mask = scene.frame, scene.anatomy, scene.mask
     image = np.where(anatomy.head < 3, image, 0).astype(np.float32)
     blur_mm = np.full(3, rng.uniform(0.2, 0.75))
     if rng.random() < 0.4:  # thick slices, once

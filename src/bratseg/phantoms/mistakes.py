@@ -1,4 +1,4 @@
-"""Predictions with known mistakes: a phantom's tumour a little off, and small components that are not there."""
+"""Predictions with known mistakes: a phantom's tumour slightly wrong, and small spurious components."""
 
 from typing import Final
 
@@ -14,17 +14,17 @@ _NEAR: Final = 12  # voxels around the tumour's box within which half of the blo
 
 
 def mistaken(labels: NDArray[np.uint8], seed: int, *, blobs: int) -> NDArray[np.uint8]:
-    """A reference (x, y, z) as a network might get it wrong; the same seed makes the same mistakes.
+    """A reference (x, y, z) with mistakes as a network makes them; the same seed makes the same mistakes.
 
     The tumour is moved by up to two voxels along each axis and one label loses its
     rim. Blobs of one label, of up to 520 voxels, lie half in and around the tumour's box and half anywhere.
     """
     rng = np.random.default_rng(seed)
     x, y, z = rng.integers(-2, 3, 3).tolist()
-    answer = np.roll(labels, (x, y, z), axis=(0, 1, 2))
+    prediction = np.roll(labels, (x, y, z), axis=(0, 1, 2))
     eroded = int(rng.integers(1, 4))
-    mask = answer == eroded
-    answer[mask & ~ndimage.binary_erosion(mask)] = 2 if eroded != 2 else 0
+    mask = prediction == eroded
+    prediction[mask & ~ndimage.binary_erosion(mask)] = 2 if eroded != 2 else 0
     box = bounding_box(labels)
     for blob in range(blobs):
         near = blob % 2 == 0
@@ -32,9 +32,9 @@ def mistaken(labels: NDArray[np.uint8], seed: int, *, blobs: int) -> NDArray[np.
         high = [min(side.stop + _NEAR, n) if near else n for side, n in zip(box, labels.shape, strict=True)]
         corner = [int(rng.integers(first, max(last - _SIDE, first + 1))) for first, last in zip(low, high, strict=True)]
         place = tuple(slice(start, start + _SIDE) for start in corner)
-        there = answer[place]
+        there = prediction[place]
         there[_blob(rng)[tuple(slice(0, side) for side in there.shape)]] = rng.integers(1, 4)
-    return answer
+    return prediction
 
 
 def _blob(rng: np.random.Generator) -> NDArray[np.bool_]:

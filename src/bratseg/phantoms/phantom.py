@@ -1,4 +1,4 @@
-"""A phantom: a made brain with tumours in four modalities, and its known segmentation."""
+"""A phantom: a procedural brain with tumours in four modalities, and its reference segmentation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bratseg.phantoms.anatomy import make_anatomy
-from bratseg.phantoms.appearance import photograph
+from bratseg.phantoms.appearance import draw_images
 from bratseg.phantoms.fields import REACH_MM, Frame
 from bratseg.phantoms.tumour import displaced, grow, plan_lesions
 from bratseval.challenge import MODALITIES, Modality
@@ -26,7 +26,7 @@ _Voxel = TypeVar("_Voxel", bound=np.generic)
 
 @dataclass(frozen=True, eq=False)
 class Phantom:
-    """Images and reference of a made case.
+    """Images and reference of a phantom.
 
     Attributes:
         images: (x, y, z) of each modality, exactly 0 outside the head.
@@ -99,14 +99,14 @@ def write_phantom(folder: Path, case_id: str, phantom: Phantom) -> Path:
 def _made(rng: np.random.Generator, frame: Frame) -> tuple[Mapping[Modality, NDArray[np.float32]], NDArray[np.uint8]]:
     """Images and labels on the frame's axes (right, front, top)."""
     for child in rng.spawn(_PLANS):
-        plan, body, growth, camera = child.spawn(4)
+        plan, body, growth, scanner = child.spawn(4)
         lesions = plan_lesions(plan)
         anatomy = make_anatomy(body, frame, displaced(frame.mesh(), lesions))
         tumour = grow(growth, frame, anatomy, lesions)
         volume_mm3 = np.count_nonzero(tumour.labels) * float(np.prod(frame.spacing_mm))
         if volume_mm3 >= _SMALLEST_MM3:
             break
-    images = photograph(camera, frame, anatomy, tumour)
+    images = draw_images(scanner, frame, anatomy, tumour)
     return images, np.where(images["t1n"] > 0, tumour.labels, 0).astype(np.uint8)
 
 

@@ -1,6 +1,6 @@
-"""Another hospital's scanner: a phantom as thick slices, noise and weak contrasts of low field show it.
+"""A low-field scanner: a phantom with thick slices, noise and weak contrasts.
 
-What the method's two domains differ in: BraTS-Africa's images have lower resolution and
+This is how the method's two domains differ: BraTS-Africa's images have lower resolution and
 contrast than those of the adult glioma challenge (arXiv 2305.19369). The ranges are ours.
 """
 
@@ -26,7 +26,7 @@ UNSUPPRESSED: Final[Range] = (0.25, 0.45)  # share of t2w in t2f: fluid that was
 
 
 def low_field(seed: int, phantom: Phantom) -> Phantom:
-    """The same brain and reference, photographed again at low field.
+    """The same brain and reference, imaged again at low field.
 
     Args:
         seed: decides thickness, noise and contrasts; the same seed gives the same images.
@@ -50,7 +50,7 @@ def low_field(seed: int, phantom: Phantom) -> Phantom:
 
 
 def _weakened(rng: np.random.Generator, scaled: Mapping[Modality, Voxels]) -> dict[Modality, Voxels]:
-    """Images of median 1 with less uptake of contrast agent and fluid that shines in t2f."""
+    """Images of median 1 with less uptake of contrast agent, and with bright fluid in t2f."""
     uptake, wet = np.float32(rng.uniform(*UPTAKE)), np.float32(rng.uniform(*UNSUPPRESSED))
     return {
         "t1n": scaled["t1n"],

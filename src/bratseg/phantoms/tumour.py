@@ -17,13 +17,13 @@ _SMALLEST_PART_MM3: Final = 100.0  # of a part that stands alone; the editions l
 
 @dataclass(frozen=True)
 class Lesion:
-    """What is drawn by lot before the anatomy: where it is, what it is, how large.
+    """A lesion as it is drawn at random before the anatomy: its place, kind and size.
 
     Attributes:
         centre: mm from the brain's centre to the right, the front and the top.
         radius_mm: of the core.
         oedema_mm: how far the oedema reaches beyond the core; 0 for none.
-        push: 0 to 1, share by which tissue gives way.
+        push: 0 to 1, how far tissue is displaced.
     """
 
     kind: Kind
@@ -92,7 +92,7 @@ def grow(rng: np.random.Generator, frame: Frame, anatomy: Anatomy, lesions: tupl
     """
     core, rim, oedema, cystic = (np.zeros(frame.shape, dtype=np.float32) for _ in range(4))
     for lesion in lesions:
-        whole, own_rim, swelling = _one(rng, frame, anatomy, lesion)
+        whole, own_rim, swelling = _grow_one(rng, frame, anatomy, lesion)
         fluid = rng.uniform(0.75, 1.0) if lesion.kind == "cyst" else rng.uniform(0, 0.45)
         cystic = np.where(whole > core, np.float32(fluid), cystic)
         rim = np.maximum(rim * (1 - (whole - own_rim)), own_rim)
@@ -108,7 +108,7 @@ def grow(rng: np.random.Generator, frame: Frame, anatomy: Anatomy, lesions: tupl
 
 
 def _stray(core: Field, oedema: Field, voxel_mm3: float) -> NDArray[np.bool_]:
-    """Where oedema hangs together with no core, or a crumb was cut off by its surroundings."""
+    """Where oedema is connected with no core, or a small part was cut off by its surroundings."""
     parts, _ = ndimage.label(core + oedema > 0.2)
     whole = np.bincount(parts.ravel(), weights=(core + oedema > 0.5).ravel())
     cores = np.bincount(parts.ravel(), weights=(core > 0.5).ravel())
@@ -140,7 +140,7 @@ def _place(rng: np.random.Generator) -> Point:
     return float(side * x), float(y), float(z)
 
 
-def _one(rng: np.random.Generator, frame: Frame, anatomy: Anatomy, lesion: Lesion) -> tuple[Field, Field, Field]:
+def _grow_one(rng: np.random.Generator, frame: Frame, anatomy: Anatomy, lesion: Lesion) -> tuple[Field, Field, Field]:
     """Shares of one lesion: core with rim, rim, oedema where there is no core."""
     radius = lesion.radius_mm
     radii = rng.uniform(0.72, 1.3, 3) * radius

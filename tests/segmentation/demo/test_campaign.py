@@ -5,8 +5,8 @@ import csv
 import pytest
 
 from bratseg.cli.campaign_demo import table
-from bratseg.demo.campaign import Outcome, run_campaign_demo
-from bratseg.demo.campaign_scores import Row
+from bratseg.demo.campaign import CampaignDemo, run_campaign_demo
+from bratseg.demo.campaign_scores import ModelScore
 from bratseg.demo.hospitals import FULL, SMALL
 from bratseg.weights.folder import read_weights
 
@@ -19,18 +19,18 @@ def said() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def outcome(tmp_path_factory: pytest.TempPathFactory, said: list[str]) -> Outcome:
+def outcome(tmp_path_factory: pytest.TempPathFactory, said: list[str]) -> CampaignDemo:
     return run_campaign_demo(tmp_path_factory.mktemp("demo"), SMALL, said.append)
 
 
 @slow
-def test_every_place_it_names_is_there(outcome: Outcome) -> None:
+def test_every_place_it_names_is_there(outcome: CampaignDemo) -> None:
     for path in outcome.places.values():
         assert path.exists(), path
 
 
 @slow
-def test_all_models_are_scored_on_cases_they_never_saw(outcome: Outcome) -> None:
+def test_all_models_are_scored_on_cases_they_never_saw(outcome: CampaignDemo) -> None:
     assert [row.model for row in outcome.rows] == [
         "pretrained on GLI",
         "pretrained on GLI",
@@ -43,7 +43,7 @@ def test_all_models_are_scored_on_cases_they_never_saw(outcome: Outcome) -> None
 
 
 @slow
-def test_the_weights_hold_both_networks_with_all_folds(outcome: Outcome) -> None:
+def test_the_weights_hold_both_networks_with_all_folds(outcome: CampaignDemo) -> None:
     weights = read_weights(outcome.places["weights"])
     assert {entry.path.name: len(entry.description.folds) for entry in weights.members} == {
         "nnunet": SMALL.folds,
@@ -52,7 +52,7 @@ def test_the_weights_hold_both_networks_with_all_folds(outcome: Outcome) -> None
 
 
 @slow
-def test_the_test_cases_are_segmented_and_scored(outcome: Outcome) -> None:
+def test_the_test_cases_are_segmented_and_scored(outcome: CampaignDemo) -> None:
     assert len(list(outcome.places["segmentations"].glob("*.nii.gz"))) == SMALL.tests
     (table_of_cases,) = outcome.places["scores"].glob("cases*.csv")
     with table_of_cases.open(newline="") as file:
@@ -60,7 +60,7 @@ def test_the_test_cases_are_segmented_and_scored(outcome: Outcome) -> None:
 
 
 @slow
-def test_started_again_it_trains_nothing_twice(outcome: Outcome, said: list[str]) -> None:
+def test_started_again_it_trains_nothing_twice(outcome: CampaignDemo, said: list[str]) -> None:
     root = outcome.places["cases"].parent
     before = {log: log.read_text("utf-8").count("== ") for log in root.glob("*/logs/*.log")}
     again = run_campaign_demo(root, SMALL, said.append)
@@ -69,7 +69,7 @@ def test_started_again_it_trains_nothing_twice(outcome: Outcome, said: list[str]
 
 
 def test_the_table_is_readable() -> None:
-    row = Row("GLI, fine-tuned on SSA", f"{FULL.finetune} SSA, out-of-fold", {"WT": 0.5, "TC": 0.25, "ET": 0.75})
+    row = ModelScore("GLI, fine-tuned on SSA", f"{FULL.finetune} SSA, out-of-fold", {"WT": 0.5, "TC": 0.25, "ET": 0.75})
     assert table((row,)) == [
         "model                   cases                       WT      TC      ET    mean",
         "GLI, fine-tuned on SSA  15 SSA, out-of-fold      0.500   0.250   0.750   0.500",

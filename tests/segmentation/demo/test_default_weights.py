@@ -14,7 +14,9 @@ from safetensors.numpy import load_file
 from bratseg.demo.default_weights import training
 from bratseg.demo.default_weights.augment import draw_patch
 from bratseg.demo.default_weights.pool import Sample, load_sample, make_samples
-from bratseg.demo.default_weights.training import FIRST_SEED, RECIPE, Settings, region_loss, train
+from bratseg.demo.default_weights.recipe import FIRST_SEED, RECIPE, Settings
+from bratseg.demo.default_weights.training import region_loss, train
+from bratseg.demo.default_weights.training_state import new_state, resume_state, save_state
 from bratseg.inference.config import read_config
 from bratseg.inference.load import load_ensemble
 from bratseg.inference.pipeline import Ensemble, segment
@@ -89,19 +91,19 @@ def test_a_case_stored_ras_and_its_lps_copy_get_the_same_tumour(
             nib.io_orientation(stored.affine), nib.orientations.axcodes2ornt(("L", "P", "S"))
         )
         nib.save(stored.as_reoriented(turn), copy / path.name)
-    answers = []
+    predictions = []
     for number, folder in enumerate((original, copy)):
         (case,) = find_cases(folder).cases
         volume = read_case(case)
         path = tmp_path / f"{number}.nii.gz"
         write_labels(path, segment(volume, ensemble).labels, volume.grid)
-        answered, image = nib.load(path), nib.load(case.images["t1c"])
-        assert np.array_equal(answered.affine, image.affine)
-        assert answered.shape == image.shape
-        answers.append(np.asarray(nib.as_closest_canonical(answered).dataobj))
-    tumour = (answers[0] > 0) | (answers[1] > 0)
+        written, image = nib.load(path), nib.load(case.images["t1c"])
+        assert np.array_equal(written.affine, image.affine)
+        assert written.shape == image.shape
+        predictions.append(np.asarray(nib.as_closest_canonical(written).dataobj))
+    tumour = (predictions[0] > 0) | (predictions[1] > 0)
     assert np.count_nonzero(tumour) > 1000
-    assert np.mean(answers[0][tumour] == answers[1][tumour]) >= 0.999
+    assert np.mean(predictions[0][tumour] == predictions[1][tumour]) >= 0.999
 
 
 def test_an_interrupted_training_goes_on_where_it_was(
@@ -112,10 +114,10 @@ def test_an_interrupted_training_goes_on_where_it_was(
         patch.setattr(training, "_progress", _interrupted_at(2))
         with pytest.raises(KeyboardInterrupt):
             train(tmp_path / "weights", TINY, work)
-    run = training._start(TINY)
-    training._resume(run, state, TINY)
+    run = new_state(TINY)
+    resume_state(run, state)
     assert run.iteration == 2
-    training._save(run, tmp_path / "again.safetensors", TINY)
+    save_state(run, tmp_path / "again.safetensors", TINY)
     saved, again = load_file(state), load_file(tmp_path / "again.safetensors")
     assert saved.keys() == again.keys()  # weights, their average, both of AdamW's moments
     assert all(np.array_equal(saved[name], again[name]) for name in saved)
@@ -157,7 +159,7 @@ def test_patches_keep_images_and_labels_together() -> None:
             assert all(np.median(channel[tumour]) > np.median(channel[rest]) + 1 for channel in patch.data)
 
 
-def test_the_loss_of_a_certain_and_right_answer_is_0() -> None:
+def test_the_loss_of_a_certain_and_correct_prediction_is_0() -> None:
     target = torch.zeros(1, 3, 4, 4, 4)
     target[:, :, :2] = 1
     # logits of +-20: cross entropy 2e-9, Dice (2 * 32 + 1) / (32 + 32 + 1) = 1
@@ -175,7 +177,7 @@ def _interrupted_at(iteration: int) -> Callable[[Any, Settings], float]:
     return progress
 
 
-def test_why_there_is_no_postprocessing_is_told() -> None:
+def test_there_is_a_reason_where_there_is_no_postprocessing() -> None:
     with load_ensemble(None, replace(read_config(), postprocess=False), "cpu") as (ensemble, _):
         assert ensemble.clusters is None
         assert ensemble.no_clusters_reason == "the parameters switch it off"

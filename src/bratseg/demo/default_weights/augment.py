@@ -1,4 +1,4 @@
-"""Patches out of phantoms, each turned, scaled and photographed a little differently every time."""
+"""Patches of phantoms, each rotated, scaled and with other contrasts every time."""
 
 from typing import TypeVar
 
@@ -25,7 +25,7 @@ def draw_patch(rng: np.random.Generator, sample: Sample, size: Patch) -> Sample:
     """
     moved = _placed(rng, sample, size)
     mask = np.asarray(moved.data.any(axis=0))
-    data = np.stack([_rephotographed(rng, channel, mask) for channel in moved.data])
+    data = np.stack([_with_new_contrast(rng, channel, mask) for channel in moved.data])
     return Sample(data, moved.labels)
 
 
@@ -74,7 +74,7 @@ def _warped(
     return warped
 
 
-def _rephotographed(
+def _with_new_contrast(
     rng: np.random.Generator, image: NDArray[np.float32], mask: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
     """A z-scored channel with another contrast, shading, sharpness and noise; 0 stays around the brain."""

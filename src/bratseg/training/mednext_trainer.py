@@ -29,7 +29,7 @@ class Decoder(torch.nn.Module):
 
 
 class MedNeXtNetwork(torch.nn.Module):
-    """A MedNeXt with all heads, built from the keywords of a plans file.
+    """A MedNeXt with all heads, built from the keywords of a plans file, which upstream passes one by one.
 
     Args:
         input_channels, num_classes, deep_supervision: upstream's.

@@ -1,4 +1,34 @@
-"""The files that tuning leaves: tuning.json, cases.csv and, as inference reads it, clusters.json."""
+"""The files that tuning leaves: tuning.json, cases.csv and, as inference reads it, clusters.json.
+
+tuning.json holds:
+
+- `format`: 1.
+- `rules`: `edition`, `objective` (dice or hd95), `mode`, `fill`, `preset`, and the
+  `eps` up to which a difference of the objective is none.
+- `shares`: `members` gives each member's folder its share of the mean, adding up to
+  1, as a manifest takes them; `mean` is the objective with them, without thresholds;
+  `equal` and `paper` are `{shares, mean}` beside them (`paper` null where the members
+  are other networks); `tried` lists every `{shares, mean}`. With one member the other
+  keys hold nothing.
+- `worth`: of the thresholds, means of the objective over cases: `before` any, `tuned`
+  (in-sample), `left_out` (leave-one-out: each case with the thresholds that the others chose),
+  `interval` (95 % of left_out minus before), and `gain`, true where left_out is better
+  by more than `eps`. Where it is false, clusters.json holds thresholds of 0.
+- `regions`: for `dice` and `hd95_mm`, for each region, the same three means.
+- `thresholds`: `removed` and `redefined` name the axes, `global` and `clusters`
+  (in the order of clusters.json) hold what was found, written or not: `sizes_mm3`,
+  `ratio`, `cases`, and `own`, false where a cluster of fewer than `min_cases` has the
+  global ones.
+- `silhouettes`: of each number of clusters that was tried.
+- `failed`: the reason for each case without scores.
+- `provenance`: `weights` (name and manifest's sha256), `splits_sha256`, `cases` (how
+  many), `cases_sha256` (of the sorted ids and of what each prediction was made from),
+  `versions`.
+
+cases.csv has a line for each case: its cluster, its distance from the centroid, whether
+it belongs there, why it has no features, and Dice and HD95 of each region before, tuned
+and leave-one-out.
+"""
 
 import csv
 import json
@@ -28,37 +58,7 @@ _PACKAGES: Final = ("brats-harness", "numpy", "scipy", "scikit-learn", "pyradiom
 
 
 def write_tuning(task: TuningTask, tuned: Tuned) -> None:
-    """Write clusters.json, tuning.json and cases.csv into the task's output; each whole or not at all.
-
-    tuning.json holds:
-
-    - `format`: 1.
-    - `rules`: `edition`, `objective` (dice or hd95), `mode`, `fill`, `preset`, and the
-      `eps` up to which a difference of the objective is none.
-    - `shares`: `members` gives each member's folder its share of the mean, adding up to
-      1, as a manifest takes them; `mean` is the objective with them, without thresholds;
-      `equal` and `paper` are `{shares, mean}` beside them (`paper` null where the members
-      are other networks); `tried` lists every `{shares, mean}`. With one member the other
-      keys hold nothing.
-    - `worth`: of the thresholds, means of the objective over cases: `before` any, `tuned`
-      (in-sample), `left_out` (leave-one-out: each case with the thresholds that the others chose),
-      `interval` (95 % of left_out minus before), and `gain`, true where left_out is better
-      by more than `eps`. Where it is false, clusters.json holds thresholds of 0.
-    - `regions`: for `dice` and `hd95_mm`, for each region, the same three means.
-    - `thresholds`: `removed` and `redefined` name the axes, `global` and `clusters`
-      (in the order of clusters.json) hold what was found, written or not: `sizes_mm3`,
-      `ratio`, `cases`, and `own`, false where a cluster of fewer than `min_cases` has the
-      global ones.
-    - `silhouettes`: of each number of clusters that was tried.
-    - `failed`: the reason for each case without scores.
-    - `provenance`: `weights` (name and manifest's sha256), `splits_sha256`, `cases` (how
-      many), `cases_sha256` (of the sorted ids and of what each prediction was made from),
-      `versions`.
-
-    cases.csv has a line for each case: its cluster, its distance from the centroid, whether
-    it belongs there, why it has no features, and Dice and HD95 of each region before, tuned
-    and leave-one-out.
-    """
+    """Write clusters.json, tuning.json and cases.csv into the task's output; each whole or not at all."""
     provenance = _provenance(task, tuned)
     write_clusters(task.output / CLUSTERS, clusters_to_apply(tuned, task.settings, provenance))
     content = {

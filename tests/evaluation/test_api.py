@@ -72,7 +72,7 @@ def test_a_missing_file_is_a_failed_case_or_an_error(submission: Path) -> None:
     assert scores.cases[0].failed
     assert "absent.nii.gz" in scores.cases[0].reason
     assert lesionwise_dice(scores) == [0.0]
-    with pytest.raises(InputError, match="is no edition"):
+    with pytest.raises(InputError, match="is not an edition"):
         score(reference, reference, "ssa-1999")
 
 

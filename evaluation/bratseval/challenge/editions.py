@@ -30,4 +30,4 @@ def edition(name: str) -> Edition:
             f"{name}: scores each case by the rules of its cohort, expected one of {', '.join(cohorts)}. "
             "Choose the cohort of the cases."
         )
-    raise InputError(f"{name}: is no edition, expected one of {', '.join(EDITIONS)}. Check the spelling.")
+    raise InputError(f"{name}: is not an edition, expected one of {', '.join(EDITIONS)}. Check the spelling.")

@@ -22,7 +22,7 @@ from bratseval.extras import MissingExtraError, import_errors_named
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; gives its exit code."""
+    """Run one command of `bratseval`; returns its exit code, see `codes`."""
     arguments = _parser().parse_args(argv)
     signal.signal(signal.SIGTERM, _stop)
     try:
@@ -48,13 +48,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"brats-harness {version('brats-harness')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_score(commands.add_parser("score", help="score predictions against references"))
-    add_check(commands.add_parser("check", help="find every problem of a submission before the platform does"))
+    add_check(commands.add_parser("check", help="find every problem of a submission before the upload"))
     add_editions(commands.add_parser("editions", help="list the editions and their rules"))
-    add_evaluate(commands.add_parser("evaluate", help="score as a task of MLCube or MedPerf"))
-    add_report(commands.add_parser("report", help="show submissions side by side in one page, with their lesions"))
-    add_leaderboard(commands.add_parser("leaderboard", help="keep scores, each beside those it may be compared with"))
-    add_rank(commands.add_parser("rank", help="rank a leaderboard as the organisers do"))
-    add_compare(commands.add_parser("compare", help="two submissions case by case"))
+    add_evaluate(commands.add_parser("evaluate", help="score as the evaluate task of MLCube and MedPerf"))
+    add_report(commands.add_parser("report", help="write an HTML report of one or more submissions, with images"))
+    add_leaderboard(commands.add_parser("leaderboard", help="store scores and list comparable submissions"))
+    add_rank(commands.add_parser("rank", help="rank the submissions of a leaderboard as the organisers do"))
+    add_compare(commands.add_parser("compare", help="compare two submissions case by case"))
     for command in commands.choices.values():
         command.set_defaults(program=command.prog)
     return parser

@@ -1,4 +1,4 @@
-"""How many processes a command uses where nobody says so."""
+"""The default number of processes of a command."""
 
 import os
 

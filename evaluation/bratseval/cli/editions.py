@@ -1,4 +1,4 @@
-"""bratseval editions: whose rules there are, and the numbers in them."""
+"""bratseval editions: the editions and their rules."""
 
 import argparse
 import json
@@ -10,7 +10,7 @@ from bratseval.errors import InputError
 
 
 def named_edition(name: str) -> Edition:
-    """The edition of that name, for the command line."""
+    """The edition of that name; an unknown name is a usage error of the command line."""
     try:
         return edition(name)
     except InputError as error:
@@ -18,7 +18,7 @@ def named_edition(name: str) -> Edition:
 
 
 def add_editions(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="everything that is known of each, as JSON")
+    parser.add_argument("--json", action="store_true", help="print all rules of every edition as JSON")
     parser.set_defaults(command=_editions)
 
 
@@ -29,5 +29,5 @@ def _editions(arguments: argparse.Namespace) -> int:
     width = max(map(len, EDITIONS))
     for name, entry in EDITIONS.items():
         labels = " ".join(f"{value}={label}" for value, label in entry.labels.items())
-        print(f"{name:<{width}}  {entry.title}: {', '.join(entry.regions)} of {labels}; {entry.family}")
+        print(f"{name:<{width}}  {entry.title}: regions {', '.join(entry.regions)}; labels {labels}; {entry.family}")
     return OK

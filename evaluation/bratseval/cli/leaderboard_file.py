@@ -1,4 +1,4 @@
-"""What the commands on a leaderboard share: its option, and what becomes of a file that refuses."""
+"""What the leaderboard commands share: the option for its file, and the errors of that file."""
 
 import argparse
 import sys
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def add_leaderboard_option(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
-    parser.add_argument("--leaderboard", type=Path, required=required, metavar="FILE", help="the leaderboard's file")
+    parser.add_argument("--leaderboard", type=Path, required=required, metavar="FILE", help="the leaderboard file")
 
 
 def on_leaderboard(path: Path, work: Callable[["Leaderboard"], None], *, create: bool = False) -> int:
-    """Do something with an open leaderboard; gives the exit code.
+    """Open a leaderboard, pass it to `work`, and return the exit code.
 
     Raises:
-        InputError: the file is no leaderboard, or what the work raises.
+        InputError: the file is not a leaderboard, or `work` raises it.
     """
     import sqlite3
 
@@ -31,15 +31,14 @@ def on_leaderboard(path: Path, work: Callable[["Leaderboard"], None], *, create:
         with Leaderboard(path, create=create) as leaderboard:
             work(leaderboard)
     except sqlite3.OperationalError as error:
-        return _told(f"{path}: refuses ({error}). Check disk, permissions and who else holds it.", ENVIRONMENT)
+        return _failed(f"{path}: cannot be used ({error}). Check disk, permissions and other processes.", ENVIRONMENT)
     except sqlite3.DatabaseError as error:
-        return _told(f"{path}: is damaged ({error}). Restore a copy of it.", INVALID_INPUT)
+        return _failed(f"{path}: is damaged ({error}). Restore a backup.", INVALID_INPUT)
     except OSError as error:
-        told = f"{error.filename or path}: {error.strerror or error}. Check disk and permissions."
-        return _told(told, ENVIRONMENT)
+        return _failed(f"{error.filename or path}: {error.strerror or error}. Check disk and permissions.", ENVIRONMENT)
     return OK
 
 
-def _told(text: str, code: int) -> int:
+def _failed(text: str, code: int) -> int:
     print(printable(text), file=sys.stderr)
     return code

@@ -2,7 +2,7 @@
 
 
 def printable(text: str) -> str:
-    """The text with control characters, escape sequences and broken bytes written out; line breaks stay."""
+    """The text with control characters, escape sequences and invalid bytes shown as escapes; line breaks stay."""
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode("ascii") for c in text)
 
 

@@ -1,4 +1,4 @@
-"""How scoring looks while it runs: a bar on a terminal, one line a case elsewhere."""
+"""The progress of scoring on stderr: a bar on a terminal, one line per case elsewhere."""
 
 import sys
 
@@ -11,7 +11,7 @@ from bratseval.scoring.result import ScoredCase
 
 
 class Progress:
-    """A bar on a terminal, one line a case elsewhere; all of it on stderr."""
+    """A bar on a terminal, one line per case elsewhere."""
 
     def __init__(self, edition: Edition) -> None:
         self._edition = edition
@@ -26,7 +26,7 @@ class Progress:
         self._bar.close()
 
     def case(self, case: ScoredCase, total: int) -> None:
-        """Count a case of `total`; on a terminal only what is wrong or odd is said in words."""
+        """Count one case of `total`; a terminal gets a line only for failed cases and warnings."""
         self._done += 1
         self._bar.total = total
         self._bar.update()
@@ -35,10 +35,10 @@ class Progress:
 
 
 def case_line(case: ScoredCase, edition: Edition) -> str:
-    """One case in words: its first Dice in each region, or why it failed; warnings below."""
-    told = "".join(f"\n    {warning}" for warning in case.warnings)
+    """One case as text: its first Dice in each region, or why it failed, and its warnings on lines of their own."""
+    warnings = "".join(f"\n    {warning}" for warning in case.warnings)
     if case.failed:
-        return f"{case.case!r}: failed: {case.reason}{told}"
+        return f"{case.case!r}: failed: {case.reason.removeprefix(f'{case.case}: ')}{warnings}"
     dice = first_metric(edition, "dice")
     values = ", ".join(f"{region} {values[dice.key]:.3f}" for region, values in case.regions.items())
-    return f"{case.case!r}: {dice.column}: {values}{told}"
+    return f"{case.case!r}: {dice.column}: {values}{warnings}"

@@ -1,4 +1,4 @@
-"""bratseval rank: the tables of a leaderboard ranked as the organisers do."""
+"""bratseval rank: rank the submissions of a leaderboard as the organisers do."""
 
 import argparse
 from dataclasses import replace
@@ -17,29 +17,40 @@ if TYPE_CHECKING:
     from bratseval.leaderboard import Leaderboard
     from bratseval.ranking import Ranking, RankingSettings
 
-_AS_ASKED: Final = ("not the edition's: as asked for",)
+_FROM_COMMAND_LINE: Final = ("chosen on the command line, not the edition's",)
 _MAX_PERMUTATIONS: Final = 10_000_000
 
 
 def add_rank(parser: argparse.ArgumentParser) -> None:
     add_leaderboard_option(parser)
-    parser.add_argument("--edition", type=named_edition, metavar="NAME", help="tables of this edition alone")
-    parser.add_argument("--table", type=int, metavar="NUMBER", help="this table alone; see bratseval leaderboard list")
+    parser.add_argument("--edition", type=named_edition, metavar="NAME", help="rank only the tables of this edition")
+    parser.add_argument(
+        "--table", type=int, metavar="NUMBER", help="rank only this table; see bratseval leaderboard list"
+    )
     add_ranking_options(parser)
-    parser.add_argument("--scheme", choices=SCHEMES, help="default: the edition's")
-    parser.add_argument("--ties", choices=TIES, default="average", help="what equals share; default: %(default)s")
-    parser.add_argument("--samples", type=_count, default=2000, help="of the bootstrap; default: %(default)s")
-    parser.add_argument("--published", action="store_true", help="tell published results besides, unranked")
-    parser.add_argument("--json", type=Path, metavar="OUT", help="write all of it as JSON, too")
+    parser.add_argument("--scheme", choices=SCHEMES, help="how ranks are computed; default: the edition's")
+    parser.add_argument(
+        "--ties", choices=TIES, default="average", help="which rank equal values get; default: %(default)s"
+    )
+    parser.add_argument("--samples", type=_count, default=2000, help="bootstrap samples; default: %(default)s")
+    parser.add_argument("--published", action="store_true", help="also show published results, which are not ranked")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="also write the whole ranking to a JSON file")
     parser.set_defaults(command=_rank)
 
 
 def add_ranking_options(parser: argparse.ArgumentParser) -> None:
-    """What rank and compare share."""
-    parser.add_argument("--metrics", nargs="+", metavar="METRIC", help="as in cases.csv, without the region")
-    parser.add_argument("--missing", choices=MISSING, help="what a missing value counts; default: the edition's")
-    parser.add_argument("--permutations", type=_count, default=PERMUTATIONS, help="default: %(default)s")
-    parser.add_argument("--seed", type=_seed, default=0, help="of permutations and samples; default: %(default)s")
+    """Add the options that rank, compare and report share."""
+    parser.add_argument(
+        "--metrics",
+        nargs="+",
+        metavar="METRIC",
+        help="column names in cases.csv without the region; default: the edition's",
+    )
+    parser.add_argument("--missing", choices=MISSING, help="how missing values count; default: the edition's")
+    parser.add_argument(
+        "--permutations", type=_count, default=PERMUTATIONS, help="permutations of each test; default: %(default)s"
+    )
+    parser.add_argument("--seed", type=_seed, default=0, help="random seed; default: %(default)s")
 
 
 def _count(text: str) -> int:
@@ -57,16 +68,16 @@ def _seed(text: str) -> int:
 
 
 def _rank(arguments: argparse.Namespace) -> int:
-    def tell(leaderboard: "Leaderboard") -> None:
+    def show(leaderboard: "Leaderboard") -> None:
         rankings = _rankings(leaderboard, arguments)
         if arguments.json:
             _write_json(arguments.json, rankings)
 
-    return on_leaderboard(arguments.leaderboard, tell)
+    return on_leaderboard(arguments.leaderboard, show)
 
 
 def _rankings(leaderboard: "Leaderboard", arguments: argparse.Namespace) -> dict[int, "Ranking"]:
-    """Rank the chosen tables, each by itself, and print them."""
+    """The ranking of each chosen table, by its number; each is printed."""
     from bratseval.cli.leaderboard import table_line
     from bratseval.cli.standings_text import published_text, ranking_text
     from bratseval.leaderboard.published import published_beside
@@ -79,7 +90,9 @@ def _rankings(leaderboard: "Leaderboard", arguments: argparse.Namespace) -> dict
         if edition in (None, table.edition) and arguments.table in (None, number)
     }
     if not tables:
-        raise InputError(f"{leaderboard.path}: has no such table. Check --edition and --table against its list.")
+        raise InputError(
+            f"{leaderboard.path}: has no such table. Check --edition and --table with `bratseval leaderboard list`."
+        )
     rankings = {}
     for number, table in tables.items():
         entries = {entry.name: leaderboard.scores(entry.number, lesions=False) for entry in leaderboard.entries(number)}
@@ -91,12 +104,18 @@ def _rankings(leaderboard: "Leaderboard", arguments: argparse.Namespace) -> dict
 
 
 def settings(edition: Edition, arguments: argparse.Namespace) -> "RankingSettings":
-    """The edition's settings, changed where the command line says so; all of them from there where it has none."""
+    """The edition's ranking settings with those of the command line in their place.
+
+    Raises:
+        InputError: the edition states no ranking and the command line does not give all of it.
+    """
     from bratseval.ranking import RankingSettings, settings_of
 
     named = (arguments.metrics, arguments.scheme, arguments.missing)
     if edition.ranking is None and all(named):
-        usual = RankingSettings(tuple(arguments.metrics), arguments.scheme, arguments.missing, sources=_AS_ASKED)
+        usual = RankingSettings(
+            tuple(arguments.metrics), arguments.scheme, arguments.missing, sources=_FROM_COMMAND_LINE
+        )
     else:
         usual = settings_of(edition)
     changed = replace(
@@ -110,7 +129,7 @@ def settings(edition: Edition, arguments: argparse.Namespace) -> "RankingSetting
         seed=arguments.seed,
     )
     asked = (usual.metrics, usual.scheme, usual.missing) != (changed.metrics, changed.scheme, changed.missing)
-    return replace(changed, sources=_AS_ASKED) if asked else changed
+    return replace(changed, sources=_FROM_COMMAND_LINE) if asked else changed
 
 
 def _write_json(path: Path, rankings: dict[int, "Ranking"]) -> None:

@@ -1,4 +1,4 @@
-"""bratseval report: scores and images in, one page in the browser out."""
+"""bratseval report: an HTML report of one or more submissions, with images if they are given."""
 
 import argparse
 import sys
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from bratseval.challenge import MODALITIES, Modality
 from bratseval.cli.codes import ENVIRONMENT, OK
 from bratseval.cli.cores import cores
-from bratseval.cli.printable import printable
+from bratseval.cli.printable import counted, printable
 from bratseval.cli.rank import add_ranking_options, settings
 from bratseval.errors import UsageError
 from bratseval.extras import REPORT, require
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bratseval.report.contents import Contents, Submission
     from bratseval.report.images import CaseFiles
 
-# Two keep a case's page at some 5 MB; the others can be asked for.
+# Two modalities keep the page of a case at about 5 MB.
 _MODALITIES: Final[tuple[Modality, ...]] = ("t1c", "t2f")
 _MB: Final = 1e6
 
@@ -28,23 +28,39 @@ def add_report(parser: argparse.ArgumentParser) -> None:
         "scores",
         nargs="*",
         metavar="[NAME=]SCORES",
-        help="scores.json of each submission; its name by default that of the folder it lies in",
-    )
-    parser.add_argument("--leaderboard", type=Path, help="take entries of this file, in place of scores.json files")
-    parser.add_argument("--entries", nargs="+", default=[], metavar="ENTRY", help="some of them; default: all")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for report.html and its pages")
-    parser.add_argument("--title", default="BraTS submissions")
-    parser.add_argument("--cases", type=Path, help="case folders with the images, for the viewer")
-    parser.add_argument("--references", type=Path, help="default: where they lay when they were scored")
-    parser.add_argument(
-        "--predictions", nargs="+", default=[], type=Path, help="a folder a submission, in order; default: likewise"
+        help="the scores.json of each submission; without NAME it is called after its folder",
     )
     parser.add_argument(
-        "--modalities", nargs="+", default=list(_MODALITIES), choices=MODALITIES, help="default: %(default)s"
+        "--leaderboard", type=Path, help="show entries of this leaderboard file instead of scores.json files"
     )
-    parser.add_argument("--published", action="store_true", help="show published results besides, unranked")
+    parser.add_argument(
+        "--entries", nargs="+", default=[], metavar="ENTRY", help="numbers or names of entries; default: all"
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, help="folder for report.html and the pages of the cases"
+    )
+    parser.add_argument("--title", default="BraTS submissions", help="title of the report; default: %(default)s")
+    parser.add_argument("--cases", type=Path, help="folder of case folders with the images for the viewer")
+    parser.add_argument("--references", type=Path, help="folder of references; default: the files that were scored")
+    parser.add_argument(
+        "--predictions",
+        nargs="+",
+        default=[],
+        type=Path,
+        help="one folder per submission, in their order; default: the files that were scored",
+    )
+    parser.add_argument(
+        "--modalities",
+        nargs="+",
+        default=list(_MODALITIES),
+        choices=MODALITIES,
+        help=f"images to show; default: {' '.join(_MODALITIES)}",
+    )
+    parser.add_argument("--published", action="store_true", help="also show published results, which are not ranked")
     add_ranking_options(parser)
-    parser.add_argument("--jobs", type=int, default=cores(), help="processes; default: the cores (%(default)s)")
+    parser.add_argument(
+        "--jobs", type=int, default=cores(), help="number of processes; default: %(default)s, one per core"
+    )
     parser.set_defaults(command=_report, scheme=None, ties="average", samples=2000)  # as bratseval rank
 
 
@@ -62,7 +78,7 @@ def _report(arguments: argparse.Namespace) -> int:
     published = published_beside(contents.edition.name) if arguments.published else ()
     done = 0
 
-    def told(case: str) -> None:
+    def progress(case: str) -> None:
         nonlocal done
         done += 1
         print(printable(f"[{done}/{len(contents.cases)}] {case}"), file=sys.stderr)
@@ -74,14 +90,14 @@ def _report(arguments: argparse.Namespace) -> int:
             standings_of(rank(named, contents.edition, settings(contents.edition, arguments)), published),
             files,
             jobs=arguments.jobs,
-            on_case=told,
+            on_case=progress,
         )
     except OSError as error:
         print(f"{error.filename or arguments.output}: {error.strerror or error}. Check the disk.", file=sys.stderr)
         return ENVIRONMENT
     print(
-        f"{written.front}: {written.front_bytes / _MB:.1f} MB, and {len(contents.cases)} cases of "
-        f"{written.case_bytes / _MB:.0f} MB together beside it"
+        f"{written.front}: {written.front_bytes / _MB:.1f} MB, with {counted(len(contents.cases), 'case page')} "
+        f"({written.case_bytes / _MB:.0f} MB) beside it"
     )
     return OK
 
@@ -92,7 +108,8 @@ def _submissions(arguments: argparse.Namespace) -> "list[Submission]":
     from bratseval.report.contents import Submission
 
     if (arguments.leaderboard is None) == (not arguments.scores):
-        raise UsageError("report: wants scores.json files or --leaderboard, one of both. Name what to report.")
+        got = "neither" if arguments.leaderboard is None else "both"
+        raise UsageError(f"report: expected scores.json files or --leaderboard, got {got}. Give one of the two.")
     if arguments.leaderboard is not None:
         with Leaderboard(arguments.leaderboard) as board:
             entries = [board.find(name) for name in arguments.entries] or list(board.entries())
@@ -105,7 +122,7 @@ def _submissions(arguments: argparse.Namespace) -> "list[Submission]":
 
 
 def _files(contents: "Contents", arguments: argparse.Namespace) -> "Mapping[str, CaseFiles]":
-    """What there is to show of each case; a case with nothing is told."""
+    """The files to show of each case; cases without any are reported on stderr."""
     from bratseval.report.images import find_files
 
     files = find_files(

@@ -1,9 +1,11 @@
-"""A ranking in words and columns, and as JSON."""
+"""A ranking as text and as JSON."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
+
+from bratseval.cli.printable import counted
 
 if TYPE_CHECKING:
     from bratseval.leaderboard.published import PublishedResult
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def ranking_text(ranking: "Ranking") -> str:
-    """How it was ranked, places, means with intervals, and who differs from whom."""
+    """Settings, places, means with intervals, and the p-values between submissions."""
     return "\n\n".join(
         "\n".join(part) for part in (_settings(ranking), _places(ranking), _means(ranking), _matrix(ranking)) if part
     )
@@ -21,18 +23,18 @@ def _settings(ranking: "Ranking") -> list[str]:
     settings = ranking.settings
     regions = " ".join(dict.fromkeys(column.region for column in ranking.columns))
     lines = [
-        f"ranked by {' and '.join(settings.metrics)} of {regions}, {len(ranking.cases)} cases",
-        f"scheme {settings.scheme}, ties {settings.ties}, missing values {settings.missing} "
-        f"({ranking.missing} of them), {ranking.undefined} undefined",
-        f"intervals: 95 % of {settings.samples} bootstrap samples of the cases; "
-        f"p: {settings.permutations} permutations, one-sided, "
-        f"Holm's correction, tiers at {settings.alpha:g}; seed {settings.seed}",
+        f"ranked by {', '.join(settings.metrics)} of {regions}; {counted(len(ranking.cases), 'case')}",
+        f"scheme: {settings.scheme}; ties: {settings.ties}; missing values: {settings.missing} "
+        f"({counted(ranking.missing, 'value')}); undefined: {counted(ranking.undefined, 'value')}",
+        f"95 % intervals: bootstrap over cases, {counted(settings.samples, 'sample')}; "
+        f"p: one-sided, {counted(settings.permutations, 'permutation')}, Holm's correction; "
+        f"tiers: p < {settings.alpha:g}; seed {settings.seed}",
     ]
     return [*lines, *(f"source: {source}" for source in settings.sources)]
 
 
 def _places(ranking: "Ranking") -> list[str]:
-    head = ("place", "95 %", "tier", "score", "95 %", "without a case", "failed", "name")
+    head = ("place", "95 %", "tier", "score", "95 %", "place without one case", "failed", "name")
     rows = [
         (
             str(standing.place),
@@ -51,7 +53,8 @@ def _places(ranking: "Ranking") -> list[str]:
 
 def _without(standing: "Standing") -> str:
     best, worst = standing.places_without
-    return f"{best}-{worst}, moved by {len(standing.moved_by)}" if standing.moved_by else "the same"
+    cases = len(standing.moved_by)
+    return f"{best}-{worst}, changed by {counted(cases, 'case')}" if cases else "the same"
 
 
 def _means(ranking: "Ranking") -> list[str]:
@@ -63,7 +66,7 @@ def _means(ranking: "Ranking") -> list[str]:
             for standing in ranking.standings
         ]
         lines += ["", *aligned([(*(column.name for column in columns), "name"), *rows])]
-    return ["mean [95 %], and of how many cases where not all", *lines[1:]]
+    return ['mean [95 % interval]; "of n" if only n cases have a value', *lines[1:]]
 
 
 def _mean(mean: "Mean", cases: int) -> str:
@@ -80,8 +83,8 @@ def _matrix(ranking: "Ranking") -> list[str]:
         for row, standing in enumerate(ranking.standings)
     ]
     head = ("", *(str(column + 1) for column in range(count)), "name")
-    told = "p after Holm's correction (as tested): the one in the row is better than that in the column"
-    return [told, *aligned([head, *rows])]
+    title = "p that the row is better than the column by chance only, after Holm's correction (before it)"
+    return [title, *aligned([head, *rows])]
 
 
 def _p(ranking: "Ranking", row: int, column: int) -> str:
@@ -91,28 +94,28 @@ def _p(ranking: "Ranking", row: int, column: int) -> str:
 
 
 def published_text(results: Sequence["PublishedResult"]) -> str:
-    """Published results, each with its cases and source."""
-    lines = ["published, not ranked here:"]
+    """Published results, each with its cases and its source."""
+    lines = ["published results, not ranked here:"]
     for result in results:
         values = "; ".join(
             f"{metric} {', '.join(f'{region} {value:g}' for region, value in by_region.items())}"
             for metric, by_region in result.values.items()
         )
         lines.append(
-            f"  {result.team}, {result.told} ({result.edition}; {result.case_set}): {values} [{result.source}]"
+            f"  {result.team}, {result.description} ({result.edition}; {result.case_set}): {values} [{result.source}]"
         )
     return "\n".join(lines)
 
 
 def ranking_json(ranking: "Ranking") -> Mapping[str, object]:
-    """All of a ranking, for programs."""
-    names = {"settings": "manner"}  # as the file has called them since its first version
+    """The whole ranking as a JSON object."""
+    names = {"settings": "manner"}  # the key in the file since its first version
     content = {names.get(name, name): value for name, value in asdict(ranking).items()}
     return {**content, "p": ranking.p.tolist(), "adjusted": ranking.adjusted.tolist()}
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows with their columns set right, but for the last, which is a name."""
+    """Rows as lines with right-aligned columns; the last column, a name, is left as it is."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
     return [
         "  ".join([*(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows

@@ -69,15 +69,15 @@ def _rows(path: Path) -> list[list[str]]:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
-            raise InputError(f"{path}: is too large, expected at most {MAX_BYTES} bytes. Check what the file is.")
+            raise InputError(f"{path}: is too large, expected at most {MAX_BYTES} bytes. Check the file.")
         rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}). Check its path and permissions.") from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: is no CSV ({error}). Download it again.") from None
+        raise InputError(f"{path}: is not a CSV file ({error}). Download it again.") from None
     rows = [row for row in rows if row]
     if len(rows) < 2 or rows[0][0] not in ("", "scan_id") or not 2 <= len(rows[0]) <= _MAX_COLUMNS:
-        raise InputError(f"{path}: is no file of the platform, expected a first line `scan_id,…`. Check the file.")
+        raise InputError(f"{path}: is not a file of the platform, expected a first line `scan_id,…`. Check the file.")
     return rows
 
 

@@ -1,4 +1,4 @@
-"""What papers and teams published, to be shown beside local results; never ranked with them."""
+"""Results that papers and teams published, shown beside local results and never ranked with them."""
 
 import tomllib
 from collections.abc import Mapping
@@ -16,15 +16,16 @@ class PublishedResult:
     """One published result.
 
     Attributes:
-        told: what it is: a place, a variant.
-        edition: by whose rules it was scored.
-        case_set: on which cases; "not told" where the source does not say.
+        team: who published it.
+        description: which result of theirs it is: a place, a variant.
+        edition: the edition whose rules scored it.
+        case_set: the cases it was scored on; "cases not stated" if the source does not say.
         source: a paper or a repository.
         values: by the platform's column without the region, then by region or "mean".
     """
 
     team: str
-    told: str
+    description: str
     edition: str
     case_set: str
     source: str
@@ -32,12 +33,12 @@ class PublishedResult:
 
 
 def published_results() -> tuple[PublishedResult, ...]:
-    """All that is known, in the order of its file."""
+    """Every published result, in the order of published.toml."""
     content = tomllib.loads(_RESULTS.read_text(encoding="utf-8"))
     return tuple(PublishedResult(**entry) for entry in content["result"])
 
 
 def published_beside(edition: str) -> tuple[PublishedResult, ...]:
-    """Those of the same challenge, of whatever year: each names its own edition and cases."""
+    """The published results of an edition's challenge, of every year; each names its own edition and cases."""
     challenge = EDITIONS[edition].challenge
     return tuple(result for result in published_results() if EDITIONS[result.edition].challenge == challenge)

@@ -85,11 +85,11 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection:
         create: make the file if there is none.
 
     Raises:
-        InputError: there is no file, it is no leaderboard, or a newer version wrote it.
+        InputError: the file does not exist, is not a leaderboard, or was written by a newer version.
         sqlite3.OperationalError: the disk refuses, or another process holds the file for `BUSY_S`.
     """
     if not create and not path.is_file():
-        raise InputError(f"{path}: is no leaderboard, expected a file. Add scores to it first.")
+        raise InputError(f"{path}: does not exist, expected a leaderboard. Create it with `bratseval leaderboard add`.")
     connection = sqlite3.connect(path.absolute(), timeout=BUSY_S, isolation_level=None)
     try:
         _prepare(connection, path)
@@ -105,7 +105,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError as error:
-        raise InputError(f"{path}: is no leaderboard ({error}). Name another file.") from None
+        raise InputError(f"{path}: is not a leaderboard ({error}). Give another file.") from None
     if version < VERSION:
         _use_log(connection)
         _migrate(connection, path)
@@ -122,7 +122,7 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application != APPLICATION_ID and (tables or version):
-        raise InputError(f"{path}: is another program's database, expected a leaderboard. Name another file.")
+        raise InputError(f"{path}: is a database of another program, expected a leaderboard. Give another file.")
     if version > VERSION:
         raise InputError(
             f"{path}: is a leaderboard of version {version}, expected at most {VERSION}. Update brats-harness."

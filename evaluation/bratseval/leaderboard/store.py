@@ -134,7 +134,7 @@ class Leaderboard:
         """
         entries = self._entries("id = ?", number)
         if not entries:
-            raise InputError(f"{self.path}: has no entry {number}, expected a number of its list. Check it.")
+            raise InputError(f"{self.path}: has no entry {number}. See `bratseval leaderboard list`.")
         return entries[0]
 
     def find(self, called: str) -> LeaderboardEntry:
@@ -147,10 +147,10 @@ class Leaderboard:
             return self.entry(int(called))
         entries = self._entries("name = ?", called)
         if not entries:
-            raise InputError(f"{self.path}: has no entry {called}, expected a number or name of its list. Check it.")
+            raise InputError(f"{self.path}: has no entry {called}. See `bratseval leaderboard list`.")
         if len(entries) > 1:
             numbers = ", ".join(str(entry.number) for entry in entries)
-            raise InputError(f"{self.path}: several tables have an entry {called}. Name its number: {numbers}.")
+            raise InputError(f"{self.path}: has several entries {called}. Give one of the numbers {numbers}.")
         return entries[0]
 
     def scores(self, number: int, *, lesions: bool = True) -> SubmissionScores:
@@ -208,8 +208,8 @@ class Leaderboard:
         ).fetchone()
         if taken:
             raise InputError(
-                f"{self.path}: entry {taken[0]} is called {name}, too, and has other scores. "
-                "Choose another name, or remove it."
+                f"{self.path}: entry {taken[0]} is also called {name} and has other scores. "
+                "Choose another name or remove that entry."
             )
         added = datetime.now(UTC).isoformat(timespec="seconds")
         cursor = self._connection.execute(
@@ -248,7 +248,7 @@ def check_name(name: str) -> None:
     team, slash, run = name.partition("/")
     if not (team.strip() and slash and run.strip() and name.isprintable() and len(name) <= MAX_NAME):
         raise InputError(
-            f"{name[: MAX_NAME + 1]!r}: is no name, expected TEAM/RUN of at most {MAX_NAME} printable characters. "
+            f"{name[: MAX_NAME + 1]!r}: is not a name, expected TEAM/RUN of at most {MAX_NAME} printable characters. "
             "Choose another."
         )
 
@@ -258,6 +258,6 @@ def check_tags(tags: Mapping[str, str]) -> None:
     for key, value in tags.items():
         if not (_TAG_KEY.fullmatch(key) and value.isprintable() and len(value) <= MAX_TAG):
             raise InputError(
-                f"{key[:64]}={value[:64]}: is no tag, expected a word, = and at most {MAX_TAG} printable characters. "
-                "Correct it."
+                f"{key[:64]}={value[:64]}: is not a tag, expected a word, = and at most {MAX_TAG} printable "
+                "characters. Correct it."
             )

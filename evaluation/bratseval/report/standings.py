@@ -96,7 +96,7 @@ def _published(result: PublishedResult, columns: Sequence[Column]) -> StandingRo
         "" if value is None else number(value, 3 if column.larger_is_better else 1)
         for value, column in zip(values, columns, strict=True)
     ]
-    name = f"{result.team}, {result.told} ({result.edition}, {result.case_set}; {result.source})"
+    name = f"{result.team}, {result.description} ({result.edition}, {result.case_set}; {result.source})"
     return StandingRow("published", name, ["", "", "", "", *told], published=True)
 
 

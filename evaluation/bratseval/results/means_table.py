@@ -26,4 +26,4 @@ def _number_of_cases(scores: SubmissionScores) -> str:
     total, failed = len(scores.cases), sum(case.failed for case in scores.cases)
     if total == 1:
         return "1 case, which failed and scores the worst values" if failed else "1 case"
-    return f"mean of {total} cases" + (f", {failed} of them failed" if failed else "")
+    return f"mean of {total} cases" + (f", {failed} failed" if failed else "")

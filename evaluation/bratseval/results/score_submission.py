@@ -58,7 +58,7 @@ def score_submission(
     found = find_references(references, edition)
     absent = [case for case in options.only if case not in found]
     if absent:
-        raise InputError(f"{references}: holds no case {', '.join(absent)}. Check --only.")
+        raise InputError(f"{references}: contains no case {', '.join(absent)}. Check --only.")
     chosen = {case: path for case, path in found.items() if case in options.only} if options.only else found
     with open_submission(predictions) as submission:
         paired = pair_files(submission, chosen, edition)

@@ -80,22 +80,22 @@ def test_two_files_in_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture
     a = scores_file(tmp_path / "a", [0.5, 0.75, 0.5])
     b = scores_file(tmp_path / "b", [0.5, 0.5, 0.75])
     assert main(["compare", str(a), str(b), "--metrics", "LesionWise_Dice", "--permutations", "99"]) == 0
-    told = capsys.readouterr().out
-    assert f"A: {a}\nB: {b}\nBraTS 2023 Africa (ssa-2023), 3 cases, missing values worst; p: two-sided, 99" in told
-    assert "0.5833  0.5833  +0.0000    1     1     1  1.00000  LesionWise_Dice_ET" in told
-    assert "of 3 cases A wins 1 in most columns and loses 1; p of the ranks by case 1.00000" in told
-    lines = told.splitlines()
+    printed = capsys.readouterr().out
+    assert f"A: {a}\nB: {b}\nBraTS 2023 Africa (ssa-2023), 3 cases; missing values: worst; p: two-sided, 99" in printed
+    assert "0.5833  0.5833  +0.0000    1     1     1  1.00000  LesionWise_Dice_ET" in printed
+    assert "A is better in most columns in 1 of 3 cases, worse in 1; p of the case ranks: 1.00000" in printed
+    lines = printed.splitlines()
     assert lines[-2].split() == ["0", "3", "-0.2500", "-0.2500", "-0.2500", "BraTS-SSA-00003-000"]
     assert lines[-1].split() == ["3", "0", "+0.2500", "+0.2500", "+0.2500", "BraTS-SSA-00002-000"]
 
 
-def test_many_cases_are_told_from_both_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_many_cases_are_shown_from_both_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     a = scores_file(tmp_path / "a", [n / 100 for n in range(30)])
     b = scores_file(tmp_path / "b", [0.145] * 30)
     assert main(["compare", str(a), str(b)]) == 0
-    told = capsys.readouterr().out
-    assert "10 cases between them; --all tells them" in told
-    assert told.count("BraTS-SSA-") == 20
+    printed = capsys.readouterr().out
+    assert "10 cases in between not shown; use --all" in printed
+    assert printed.count("BraTS-SSA-") == 20
     assert main(["compare", str(a), str(b), "--all"]) == 0
     assert capsys.readouterr().out.count("BraTS-SSA-") == 30
     assert main(["compare", str(a), str(a)]) == 0
@@ -117,22 +117,22 @@ def test_what_differs_in_rules_or_references_is_not_compared(
     a = scores_file(tmp_path / "a", [0.5, 0.75])
     other = scores_file(tmp_path / "b", [0.5], "ssa-2024")
     assert main(["compare", str(a), str(other)]) == 3
-    told = capsys.readouterr().err
-    assert f"{other}: has the edition ssa-2024, expected ssa-2023 as {a}" in told
-    assert f"{other}: has other cases than {a} (BraTS-SSA-00002-000 …)" in told  # all at once
+    printed = capsys.readouterr().err
+    assert f"{other}: has the edition ssa-2024, expected ssa-2023 as {a}" in printed
+    assert f"{other}: has other cases than {a} (BraTS-SSA-00002-000)" in printed  # all at once
     changed = scores_file(tmp_path / "c", [0.5, 0.75])
     content = json.loads(changed.read_text())
     content["cases"][0]["sha256"][content["cases"][0]["reference"]] = "0" * 64
     content["versions"]["surface-distance"] = "0.2"
     changed.write_text(json.dumps(content))
     assert main(["compare", str(a), str(changed)]) == 3
-    told = capsys.readouterr().err
-    assert f"{changed}: has other references than {a} (BraTS-SSA-00001-000 …)" in told
-    assert f"{changed}: has the evaluator brats-harness" in told
+    printed = capsys.readouterr().err
+    assert f"{changed}: has other references than {a} (BraTS-SSA-00001-000 …)" in printed
+    assert f"{changed}: has the evaluator brats-harness" in printed
     assert main(["compare", str(a), str(tmp_path / "absent.json")]) == 3
 
 
-def test_a_failed_case_counts_as_told() -> None:
+def test_a_failed_case_counts_as_printed() -> None:
     a = submission((0.9, 1.0), (0.0, 374.0))
     failed = replace(a, cases=(a.cases[0], replace(a.cases[1], status=CaseStatus.FAILED)))
     b = submission((0.8, 1.0), (0.1, 9.0))

@@ -39,28 +39,28 @@ def add(run: Run, tmp_path: Path, name: str, *dices: float, edition: str = "ssa-
 def test_add_list_show_and_remove(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = scores_file(tmp_path / "a", [0.5, 0.75])
     assert run("leaderboard", "add", path, "--name", "A/1", "--tag", "commit=abc", "--tag", "note=a=b") == 0
-    assert capsys.readouterr().out == "added as entry 1, A/1, in table 1 (cases: 2)\n"
+    assert capsys.readouterr().out == "added A/1 as entry 1 of table 1 (2 cases)\n"
     assert run("leaderboard", "add", path, "--name", "B/1") == 0
-    assert "these scores are already there as entry 1, A/1" in capsys.readouterr().out
+    assert "not added, the same scores exist as A/1, entry 1 of table 1 (2 cases)" in capsys.readouterr().out
     add(run, tmp_path, "A/1", 0.5, 0.75, edition="ssa-2024")
     capsys.readouterr()
 
     assert run("leaderboard", "list") == 0
-    told = capsys.readouterr().out
-    assert "table 1: BraTS 2023 Africa (ssa-2023), ET TC WT, 2 cases, references " in told
-    assert "table 2: BraTS 2024 Africa (ssa-2024), ET TC WT, 2 cases, references " in told
-    assert "brats-harness " in told
-    assert " commit=abc note=a=b" in told
+    printed = capsys.readouterr().out
+    assert "table 1: BraTS 2023 Africa (ssa-2023), ET TC WT, 2 cases, references " in printed
+    assert "table 2: BraTS 2024 Africa (ssa-2024), ET TC WT, 2 cases, references " in printed
+    assert "brats-harness " in printed
+    assert " commit=abc note=a=b" in printed
 
     assert run("leaderboard", "show", 1) == 0
-    told = capsys.readouterr().out
-    assert "entry 1: A/1" in told
-    assert "tag commit: abc" in told
-    assert "answers no case: stray.nii.gz" in told
-    assert "\nLesionWise_Dice_ET             0.6250  of 2\n" in told
+    printed = capsys.readouterr().out
+    assert "entry 1: A/1" in printed
+    assert "tag commit: abc" in printed
+    assert "belongs to no case: stray.nii.gz" in printed
+    assert "\nLesionWise_Dice_ET             0.6250  of 2 cases\n" in printed
 
     assert run("leaderboard", "remove", "A/1") == 3  # both tables have one
-    assert "Name its number: 1, 2" in capsys.readouterr().err
+    assert "Give one of the numbers 1, 2" in capsys.readouterr().err
     assert run("leaderboard", "remove", 2) == 0
     assert run("leaderboard", "remove", "A/1") == 0
     assert capsys.readouterr().out == "removed entry 2, A/1\nremoved entry 1, A/1\n"
@@ -75,9 +75,9 @@ def test_names_are_escaped_for_the_terminal(run: Run, board: Path, capsys: pytes
         connection.execute("UPDATE entries SET name = 'A/\x1b[2J' WHERE id = 1")
     for line in (("leaderboard", "list"), ("leaderboard", "show", 1), ("rank",), ("compare", 1, 2)):
         assert run(*line) == 0
-        told = capsys.readouterr().out
-        assert "\x1b" not in told
-        assert "A/\\x1b[2J" in told
+        printed = capsys.readouterr().out
+        assert "\x1b" not in printed
+        assert "A/\\x1b[2J" in printed
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_what_is_wrong_with_a_file_is_3_and_leaves_no_leaderboard(
     assert run("leaderboard", "add", tmp_path / "scores.json", "--name", "A/1") == 3
     assert "edition is no such text" in capsys.readouterr().err
     assert run("leaderboard", "add", scores_file(tmp_path / "a", [0.5]), "--name", "A") == 3
-    assert "'A': is no name, expected TEAM/RUN" in capsys.readouterr().err
+    assert "'A': is not a name, expected TEAM/RUN" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_folder_that_is_not_there_or_a_held_file_is_4(
     path = scores_file(tmp_path / "a", [0.5])
     line = ["leaderboard", "add", str(path), "--name", "A/1", "--leaderboard", str(tmp_path / "absent" / "board")]
     assert main(line) == 4
-    assert "refuses (unable to open database file)" in capsys.readouterr().err
+    assert "cannot be used (unable to open database file)" in capsys.readouterr().err
     add(run, tmp_path, "B/1", 0.9)
     monkeypatch.setattr("bratseval.leaderboard.schema.BUSY_S", 0.1)
     with sqlite3.connect(board, isolation_level=None) as other:
@@ -174,16 +174,16 @@ def test_the_real_files_through_the_command_line(shared: Path, run: Run, capsys:
         assert run("leaderboard", "import-csv", path, "--edition", "ssa-2025", "--name", f"CNMC-PMI/{number}") == 0
     capsys.readouterr()
     assert run("rank", "--permutations", "1000", "--samples", "200", "--published") == 0
-    told = capsys.readouterr().out
-    assert "35 cases, unknown references, imported" in told
+    printed = capsys.readouterr().out
+    assert "35 cases, imported, references unknown" in printed
     for means in (("0.8698", "0.8646", "0.9265", "9752810"), ("0.8705", "0.8646", "0.9266", "9754423")):
         (line,) = (
             line
-            for line in told.splitlines()
+            for line in printed.splitlines()
             if line.endswith(f"] CNMC-PMI/{means[3]}".replace("] ", "  ")) and "[" in line
         )
         assert [cell.split()[-1] for cell in line.split("[")[:3]] == list(means[:3])
-    assert "CNMC-PMI, winner of BraTS-Africa 2024 (ssa-2024; BraTS-Africa 2024 validation, 35 cases)" in told
+    assert "CNMC-PMI, winner of BraTS-Africa 2024 (ssa-2024; BraTS-Africa 2024 validation, 35 cases)" in printed
     assert run("leaderboard", "import-csv", path, "--edition", "ssa-2024", "--name", "CNMC-PMI/1") == 3
 
 
@@ -196,12 +196,12 @@ def test_rank_says_how_and_ranks_each_table_by_itself(
     capsys.readouterr()
     out = tmp_path / "ranking.json"
     assert run("rank", "--metrics", "LesionWise_Dice", "--permutations", "9999", "--seed", "3", "--json", out) == 0
-    told = capsys.readouterr().out
-    assert told.count("table ") == 2
-    assert "scheme case-ranks, ties average, missing values worst (0 of them), 0 undefined" in told
-    assert "p: 9999 permutations, one-sided, Holm's correction, tiers at 0.05; seed 3" in told
-    assert "source: not the edition's: as asked for" in told  # 2023 ranks by HD95, too
-    assert "source: arXiv 1811.02629" in told  # 2025 does by Dice alone
+    printed = capsys.readouterr().out
+    assert printed.count("table ") == 2
+    assert "scheme: case-ranks; ties: average; missing values: worst (0 values); undefined: 0 values" in printed
+    assert "p: one-sided, 9999 permutations, Holm's correction; tiers: p < 0.05; seed 3" in printed
+    assert "source: chosen on the command line, not the edition's" in printed  # 2023 ranks by HD95, too
+    assert "source: arXiv 1811.02629" in printed  # 2025 does by Dice alone
     first, second = json.loads(out.read_text())
     assert (first["table"], first["edition"], second["edition"]) == (1, "ssa-2023", "ssa-2025")
     assert [(row["name"], row["place"], row["score"], row["tier"]) for row in first["standings"]] == [

@@ -49,7 +49,7 @@ def test_it_is_checked_scored_and_shown(root: Path, capsys: pytest.CaptureFixtur
     assert dice.split() == ["LesionWise_Dice", "1.0000"]
     scores, report = str(root / "out" / "scores.json"), root / "report"
     assert main(["report", scores, "--cases", str(root / "cases"), "-o", str(report), "--jobs", "1"]) == 0
-    assert "and 1 case" in capsys.readouterr().out
+    assert "with 1 case page" in capsys.readouterr().out
     page = (report / "report_files" / "case-0000.html").read_text()
     assert "t1c" in page
     assert "t2f" not in page

@@ -1,4 +1,4 @@
-"""bratseval score: exit codes, what is told, and the official numbers through the installed program."""
+"""bratseval score: exit codes, what is printed, and the official numbers through the installed program."""
 
 import csv
 import json
@@ -34,10 +34,10 @@ def two_cases(tmp_path: Path) -> Path:
 
 def test_all_cases_scored_is_0_with_a_line_for_each(two_cases: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(line(two_cases)) == 0
-    told = capsys.readouterr()
-    assert "[1/2] 'BraTS-SSA-00001-000': LesionWise_Dice: WT 1.000, TC 1.000, ET 1.000" in told.err
-    assert "[2/2] 'BraTS-SSA-00002-000'" in told.err
-    assert "BraTS 2023 Africa (ssa-2023): mean of 2 cases\n" in told.out
+    printed = capsys.readouterr()
+    assert "[1/2] 'BraTS-SSA-00001-000': LesionWise_Dice: WT 1.000, TC 1.000, ET 1.000" in printed.err
+    assert "[2/2] 'BraTS-SSA-00002-000'" in printed.err
+    assert "BraTS 2023 Africa (ssa-2023): mean of 2 cases\n" in printed.out
     assert (two_cases / "out" / "cases.csv").exists()
 
 
@@ -51,11 +51,11 @@ def test_a_missing_and_an_unreadable_prediction_are_1_and_named(
     write_prediction(two_cases, "BraTS-SSA-00003-000")
     write_prediction(two_cases, "BraTS-SSA-00009-000")
     assert main(line(two_cases)) == 1
-    told = capsys.readouterr()
-    assert "BraTS-SSA-00001-000: has no prediction" in told.err
-    assert "2 failed, scored with the worst values: BraTS-SSA-00001-000, BraTS-SSA-00002-000" in told.err
-    assert f"{second}: is named .gz but is not gzip data" in told.err
-    assert "BraTS-SSA-00009-000.nii.gz: belongs to no case" in told.err
+    printed = capsys.readouterr()
+    assert "'BraTS-SSA-00001-000': failed: has no prediction" in printed.err
+    assert "2 cases failed, scored with the worst values: BraTS-SSA-00001-000, BraTS-SSA-00002-000" in printed.err
+    assert f"{second}: is named .gz but is not gzip data" in printed.err
+    assert "BraTS-SSA-00009-000.nii.gz: belongs to no case" in printed.err
     with (two_cases / "out" / "cases.csv").open() as file:
         assert [row["LesionWise_Dice_WT"] for row in csv.DictReader(file)] == ["0.0", "0.0", "1.0"]
 
@@ -73,7 +73,7 @@ def test_usage_is_2(two_cases: Path, more: list[str]) -> None:
 @pytest.mark.parametrize("where", ["predictions", "references"])
 def test_an_output_within_what_is_read_is_2(two_cases: Path, where: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(line(two_cases, "-o", str(two_cases / where / "out"))) == 2
-    assert "lies in a folder that is read" in capsys.readouterr().err
+    assert ", which is read. Choose another output folder." in capsys.readouterr().err
     assert not (two_cases / where / "out").exists()
 
 
@@ -99,9 +99,9 @@ def test_an_output_that_is_a_file_is_4_before_a_case_is_scored(
 ) -> None:
     (two_cases / "out").write_text("a file")
     assert main(line(two_cases)) == 4
-    told = capsys.readouterr().err
-    assert "cannot be written" in told
-    assert "[1/2]" not in told
+    printed = capsys.readouterr().err
+    assert "cannot be written" in printed
+    assert "[1/2]" not in printed
 
 
 def test_a_full_disk_is_4(two_cases: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -119,7 +119,7 @@ def test_a_terminal_gets_a_bar_and_words_only_for_what_is_wrong(two_cases: Path)
     termios.tcsetwinsize(theirs, (24, 100))
     running = subprocess.Popen([*PROGRAM, *line(two_cases)], stderr=theirs, stdout=subprocess.DEVNULL)
     os.close(theirs)
-    told = b""
+    printed = b""
     while True:
         try:
             block = os.read(ours, 65536)
@@ -127,20 +127,20 @@ def test_a_terminal_gets_a_bar_and_words_only_for_what_is_wrong(two_cases: Path)
             break
         if not block:
             break
-        told += block
+        printed += block
     os.close(ours)
     assert running.wait(timeout=600) == 1
-    assert b"2/2 [" in told
-    assert b"'BraTS-SSA-00001-000': failed" in told
-    assert b"'BraTS-SSA-00002-000'" not in told
+    assert b"2/2 [" in printed
+    assert b"'BraTS-SSA-00001-000': failed" in printed
+    assert b"'BraTS-SSA-00002-000'" not in printed
 
 
 def test_only_some_cases_and_some_regions(two_cases: Path, capsys: pytest.CaptureFixture[str]) -> None:
     only = ["--only", "BraTS-SSA-00002-000", "--regions", "WT", "ET"]
     assert main(line(two_cases, *only)) == 0
-    told = capsys.readouterr()
-    assert "ssa-2023): 1 case\n" in told.out
-    assert "belongs to no case" not in told.err
+    printed = capsys.readouterr()
+    assert "ssa-2023): 1 case\n" in printed.out
+    assert "belongs to no case" not in printed.err
     with (two_cases / "out" / "cases.csv").open() as file:
         (row,) = csv.DictReader(file)
     assert row["scan_id"] == "BraTS-SSA-00002-000"
@@ -148,17 +148,21 @@ def test_only_some_cases_and_some_regions(two_cases: Path, capsys: pytest.Captur
 
 
 @pytest.mark.parametrize(
-    ("more", "code", "told"),
+    ("more", "code", "printed"),
     [
-        (["--only", "BraTS-SSA-00009-000"], 3, "holds no case BraTS-SSA-00009-000. Check --only."),
-        (["--regions", "WT", "RC"], 2, "RC: no region of ssa-2023, expected WT, TC, ET. Check --regions."),
+        (["--only", "BraTS-SSA-00009-000"], 3, "contains no case BraTS-SSA-00009-000. Check --only."),
+        (
+            ["--regions", "WT", "RC"],
+            2,
+            "ssa-2023 has no region RC, expected some of WT, TC, ET. Check them.",
+        ),
     ],
 )
 def test_cases_and_regions_that_are_not_there_are_named(
-    two_cases: Path, more: list[str], code: int, told: str, capsys: pytest.CaptureFixture[str]
+    two_cases: Path, more: list[str], code: int, printed: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(line(two_cases, *more)) == code
-    assert told in capsys.readouterr().err
+    assert printed in capsys.readouterr().err
     assert not (two_cases / "out").exists()
 
 
@@ -166,10 +170,10 @@ def test_legacy_labels_are_an_explicit_choice(tmp_path: Path, capsys: pytest.Cap
     write_reference(tmp_path, "A")
     write_prediction(tmp_path, "A", (4, 8, 4, 8, 4, 8, 4))
     assert main(line(tmp_path)) == 0
-    told = capsys.readouterr()
-    assert "value 4 is no label of ssa-2023; scored as background" in told.err
-    assert "1 with warnings, see cases.csv: A" in told.err
-    assert [text.split()[1] for text in told.out.splitlines() if text.startswith("LesionWise_Dice")] == ["0.0000"]
+    printed = capsys.readouterr()
+    assert "value 4 is no label of ssa-2023; scored as background" in printed.err
+    assert "1 case with warnings, see cases.csv: A" in printed.err
+    assert [text.split()[1] for text in printed.out.splitlines() if text.startswith("LesionWise_Dice")] == ["0.0000"]
     assert main(line(tmp_path, "--labels", "legacy")) == 0
     assert json.loads((tmp_path / "out" / "scores.json").read_text())["labels"] == "legacy"
     (dice,) = [text for text in capsys.readouterr().out.splitlines() if text.startswith("LesionWise_Dice")]
@@ -201,9 +205,9 @@ def test_an_escape_sequence_in_a_name_does_not_reach_the_terminal(
 ) -> None:
     write_prediction(two_cases, "\x1b[2Jgone")
     assert main(line(two_cases)) == 0
-    told = capsys.readouterr().err
-    assert "\\x1b[2Jgone.nii.gz: belongs to no case" in told
-    assert "\x1b" not in told
+    printed = capsys.readouterr().err
+    assert "\\x1b[2Jgone.nii.gz: belongs to no case" in printed
+    assert "\x1b" not in printed
 
 
 def test_lesions_that_one_prediction_misses_are_in_the_means(
@@ -231,9 +235,9 @@ def test_the_editions_and_their_numbers(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["editions"]) == 0
     assert "ssa-2023" in capsys.readouterr().out
     assert main(["editions", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)["ssa-2023"]
-    assert told["regions"]["ET"] == {**told["regions"]["ET"], "labels": [3], "merge_steps": 3, "small_mm3": 50.0}
-    assert told["sources"]
+    printed = json.loads(capsys.readouterr().out)["ssa-2023"]
+    assert printed["regions"]["ET"] == {**printed["regions"]["ET"], "labels": [3], "merge_steps": 3, "small_mm3": 50.0}
+    assert printed["sources"]
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -297,7 +301,7 @@ def test_an_unreadable_prediction_file_scores_the_worst_and_says_why(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda words: [words[0], str(Path(words[1]).parent), *words[2:]], "is no .nii.gz file"),
+        (lambda words: [words[0], str(Path(words[1]).parent), *words[2:]], "is not a .nii.gz file"),
         (lambda words: [*words, "--only", "BraTS-SSA-00001-000"], "got two files"),
     ],
 )

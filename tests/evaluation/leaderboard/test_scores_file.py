@@ -247,9 +247,9 @@ def test_summary_rows_are_passed_over_and_an_empty_cell_is_no_value(tmp_path: Pa
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "is no file of the platform"),
-        ("a,b\n1,2\n", "is no file of the platform, expected a first line `scan_id"),
-        (f"{HEAD}\n", "is no file of the platform"),
+        ("", "is not a file of the platform"),
+        ("a,b\n1,2\n", "is not a file of the platform, expected a first line `scan_id"),
+        (f"{HEAD}\n", "is not a file of the platform"),
         (f"{HEAD}\nmean,1,1,1\n", "holds 0 cases, expected 1 to 10000"),
         (f"{HEAD}\na,1,1,1\na,1,1,1\n", "holds 'a' twice, expected each case once"),
         (f"{HEAD}\na,1,1\n", "'a' has 3 cells, expected 4"),
@@ -259,7 +259,7 @@ def test_summary_rows_are_passed_over_and_an_empty_cell_is_no_value(tmp_path: Pa
         (f"{HEAD},Great_ET\na,1,1,1,1\n", "has columns that ssa-2023 lacks, got Great_ET. Check the file."),
         (f"{HEAD},LesionWise_Dice_ET\na,1,1,1,1\n", "has the column LesionWise_Dice_ET twice"),
         ("scan_id,LesionWise_Dice_ET\na,1\n", "has no column LesionWise_Dice_TC, expected every region"),
-        (f'{HEAD}\n"a,1,1,1\n', "is no CSV"),
+        (f'{HEAD}\n"a,1,1,1\n', "is not a CSV file"),
         (f"{HEAD}\n{'a' * 201},1,1,1\n", "is no case's id"),
         ("\0\0", "is no"),
     ],
@@ -286,7 +286,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         read_platform_file(tmp_path / "absent.csv", edition("ssa-2023"))
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe")
-    with pytest.raises(InputError, match="is no CSV"):
+    with pytest.raises(InputError, match="is not a CSV file"):
         read_platform_file(tmp_path / "binary.csv", edition("ssa-2023"))
 
 
@@ -309,7 +309,7 @@ def test_every_published_result_names_a_known_edition_column_and_source() -> Non
 
 
 def test_the_published_rows_of_a_file_are_what_the_file_says(shared: Path) -> None:
-    rows = [result for result in published_results() if "platform file" in result.told]
+    rows = [result for result in published_results() if "platform file" in result.description]
     assert len(rows) == 2
     for result in rows:
         number = result.source.split("/")[-1]

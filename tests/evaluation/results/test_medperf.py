@@ -37,9 +37,9 @@ def test_parameters_name_an_edition(tmp_path: Path, text: str, name: str) -> Non
     ("text", "told"),
     [
         ("challenge: BraTS-SSA", "names a challenge and no year, expected `edition:` with one of ssa-2023"),
-        ("challenge: BraTS-XYZ\nedition: 2023", "xyz-2023: is no edition"),
+        ("challenge: BraTS-XYZ\nedition: 2023", "xyz-2023: is not an edition"),
         ("challenge: BraTS-SSA\nedition: gli-2023", "the challenge BraTS-SSA and the edition gli-2023"),
-        ("edition: 2023", "2023: is no edition"),
+        ("edition: 2023", "2023: is not an edition"),
         ("edition: ssa-2023\nthreshold: 0.5", "the key threshold is unknown"),
         ("edition: ssa-2023\nedition: gli-2023", "line 2: gives edition once more, expected each key once"),
         ("edition: [ssa-2023]", "line 1: is no pair of plain texts, expected `key: value`"),
@@ -49,7 +49,7 @@ def test_parameters_name_an_edition(tmp_path: Path, text: str, name: str) -> Non
         ("? [edition]\n: ssa-2023", "line 1: is no pair of plain texts"),
         ("a: 1\n---\nb: 2", "is not YAML"),
         ("[" * 60_000, "is not YAML"),
-        ("", ": is no edition"),
+        ("", ": is not an edition"),
     ],
 )
 def test_parameters_that_say_too_little_or_too_much_are_refused(tmp_path: Path, text: str, told: str) -> None:

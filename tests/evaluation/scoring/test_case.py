@@ -137,7 +137,7 @@ def test_four_dimensions_are_refused() -> None:
 
 
 def test_an_unknown_edition_is_named_with_those_there_are() -> None:
-    with pytest.raises(InputError, match=r"goat-2023: is no edition, expected one of gli-2023, .*met-2023"):
+    with pytest.raises(InputError, match=r"goat-2023: is not an edition, expected one of gli-2023, .*met-2023"):
         edition("goat-2023")
 
 

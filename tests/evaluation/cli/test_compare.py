@@ -127,7 +127,7 @@ def test_what_differs_in_rules_or_references_is_not_compared(
     changed.write_text(json.dumps(content))
     assert main(["compare", str(a), str(changed)]) == 3
     printed = capsys.readouterr().err
-    assert f"{changed}: has other references than {a} (BraTS-SSA-00001-000 …)" in printed
+    assert f"{changed}: has other references than {a} (BraTS-SSA-00001-000). Score" in printed
     assert f"{changed}: has the evaluator brats-harness" in printed
     assert main(["compare", str(a), str(tmp_path / "absent.json")]) == 3
 

@@ -130,7 +130,7 @@ def test_a_folder_that_is_not_there_or_a_held_file_is_4(
         other.execute("BEGIN IMMEDIATE")
         assert run("leaderboard", "add", path, "--name", "A/1") == 4
         other.execute("ROLLBACK")
-    assert "refuses (database is locked)" in capsys.readouterr().err
+    assert "cannot be used (database is locked)" in capsys.readouterr().err
     assert run("leaderboard", "add", path, "--name", "A/1") == 0
 
 

@@ -45,7 +45,7 @@ def test_a_report_is_a_front_page_and_a_page_for_each_case(
 ) -> None:
     out = tmp_path / "report"
     assert report(scores, out, "--cases", str(tmp_path / "cases")) == 0
-    assert "and 2 cases of" in capsys.readouterr().out
+    assert "with 2 case pages (" in capsys.readouterr().out
     assert sorted(path.name for path in out.rglob("*") if path.is_file()) == [
         "case-0000.html",
         "case-0001.html",

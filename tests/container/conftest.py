@@ -1,6 +1,7 @@
 """A real container engine, the images built in it, and cases to give them; what is absent is skipped, with why."""
 
 import shlex
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,10 +11,11 @@ import pytest
 from docker.errors import DockerException
 
 from bratseg.phantoms import make_phantom, write_phantom
-from factories.places import ROOT
+from factories.places import REAL_CASES, ROOT
 
 SUBMISSION, EVALUATION = "brats-harness:latest", "brats-harness:evaluation"
 MEASURED = pytest.StashKey[list[str]]()
+_REAL = ("BraTS-GLI-00001-000", "BraTS-MET-00110-000")
 CLIENTS = ROOT / ".venv-clients" / "bin"
 
 
@@ -69,11 +71,14 @@ def build(request: pytest.FixtureRequest, target: str, tag: str) -> str:
 
 @pytest.fixture(scope="session")
 def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Case folders: the real ones beside the project, else a phantom of BraTS's grid and one of another."""
-    real = ROOT.parent / "shared" / "data" / "real"
-    if real.is_dir():
-        return real
+    """Two case folders on grids of their own: real cases beside the project (LPS and RAS), else phantoms."""
     made = tmp_path_factory.mktemp("cases")
+    if all((REAL_CASES / name).is_dir() for name in _REAL):
+        made.chmod(0o755)  # the image's user is another
+        for name in _REAL:
+            shutil.copytree(REAL_CASES / name, made / name, copy_function=shutil.copyfile)
+            (made / name).chmod(0o755)
+        return made
     write_phantom(made, "BraTS-PHA-00001-000", make_phantom(1))
     other = make_phantom(2, shape=(160, 190, 90), spacing_mm=(1.2, 1.1, 2.0), orientation="RAS")
     write_phantom(made, "BraTS-PHA-00002-000", other)

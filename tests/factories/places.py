@@ -8,4 +8,5 @@ ROOT: Final = TESTS.parent
 GOLDEN: Final = TESTS / "golden"
 REFERENCE: Final = TESTS / "reference"
 SHARED: Final = ROOT.parent / "shared"
-REAL_CASE: Final = SHARED / "data" / "real" / "BraTS-GLI-00001-000"
+REAL_CASES: Final = SHARED / "data" / "real"
+REAL_CASE: Final = REAL_CASES / "BraTS-GLI-00001-000"

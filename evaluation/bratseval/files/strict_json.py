@@ -1,4 +1,4 @@
-"""What a stranger's JSON file holds, taken out key by key; all that is wrong is gathered, not the first alone."""
+"""A JSON file that anybody may have written, read key by key; every problem is reported, not only the first."""
 
 import json
 import math
@@ -13,7 +13,7 @@ MAX_BYTES: Final = 128 * 1024**2  # 450 cases of four regions with their lesions
 MAX_TEXT: Final = 65_536  # characters of any one text: a reason may list many files
 _MAX_ENTRIES: Final = 100_000  # of one list or table
 _MAX_NOTED: Final = 10_000  # problems of a file; more are not counted
-_MAX_TOLD: Final = 20
+_MAX_SHOWN: Final = 20
 _SHORT: Final = 60
 _FAR: Final = 1e12  # beyond any place in an image, in voxels or mm
 
@@ -26,16 +26,16 @@ class Findings:
     """
 
     def __init__(
-        self, told: str, content: object, where: str = "", problems: list[str] | None = None, *, silent: bool = False
+        self, name: str, content: object, where: str = "", problems: list[str] | None = None, *, silent: bool = False
     ) -> None:
         """Args:
-        told: what the file is called.
+        name: of the file, for messages.
         content: what the parser gave.
         where: the table's place in the file, such as `cases[3].regions`.
         problems: of the whole file; None for the file's own table.
-        silent: note nothing, since what is around it is wrong and told.
+        silent: note nothing, because the table around it is wrong and noted.
         """
-        self.told = told
+        self.name = name
         self.where = where
         self.problems: list[str] = [] if problems is None else problems
         self._silent = silent
@@ -53,15 +53,15 @@ class Findings:
             return
         place = ".".join(part for part in (self.where, key) if part) or "the file"
         self.problems.append(
-            f"{self.told}: {place} {what}, expected {expected}, got {_short(got)}. Write it with bratseval score."
+            f"{self.name}: {place} {what}, expected {expected}, got {_short(got)}. Write it with bratseval score."
         )
 
     def finish(self) -> None:
         """Raise InputError with all problems of the file, if there are any."""
         if self.problems:
-            more = len(self.problems) - _MAX_TOLD
-            told = [*self.problems[:_MAX_TOLD], *([f"{self.told}: {more} more problems."] if more > 0 else [])]
-            raise InputError("\n".join(told))
+            more = len(self.problems) - _MAX_SHOWN
+            shown = [*self.problems[:_MAX_SHOWN], *([f"{self.name}: {more} more problems."] if more > 0 else [])]
+            raise InputError("\n".join(shown))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -129,12 +129,12 @@ class Findings:
     def table(self, key: str) -> "Findings":
         """A table inside this one."""
         place = f"{self.where}.{key}".lstrip(".")
-        return Findings(self.told, self._value(key), place, self.problems, silent=self._silent)
+        return Findings(self.name, self._value(key), place, self.problems, silent=self._silent)
 
     def tables(self, key: str) -> Iterator["Findings"]:
         """A list of tables."""
         for number, entry in enumerate(self._list(key)):
-            yield Findings(self.told, entry, f"{self.where}.{key}[{number}]".lstrip("."), self.problems)
+            yield Findings(self.name, entry, f"{self.where}.{key}[{number}]".lstrip("."), self.problems)
 
     def _value(self, key: str) -> object:
         return self._table.get(key)

@@ -39,10 +39,10 @@ def read_platform_file(path: Path, edition: Edition) -> SubmissionScores:
     problems = _column_problems(path, rows[0][1:], edition)
     if problems:
         raise InputError("\n".join(problems))
-    told = [row for row in rows[1:] if row[0] not in SUMMARIES]
-    problems = _row_problems(path, rows[0], told)
+    case_rows = [row for row in rows[1:] if row[0] not in SUMMARIES]
+    problems = _row_problems(path, rows[0], case_rows)
     cases = []
-    for row in told if not problems else ():
+    for row in case_rows if not problems else ():
         numbers = {name: _number(cell) for name, cell in zip(rows[0][1:], row[1:], strict=True)}
         problems += [
             f"{path}: {name} of {row[0]!r} is no number. Correct it."
@@ -91,8 +91,8 @@ def _column_problems(path: Path, names: Sequence[str], edition: Edition) -> list
         ]
         advice = f"Name the edition that scored it, one of {', '.join(others)}." if others else "Check the file."
         more = f" and {len(strange) - _MAX_NAMED} more" if len(strange) > _MAX_NAMED else ""
-        told = ", ".join(strange[:_MAX_NAMED])
-        problems.append(f"{path}: has columns that {edition.name} lacks, got {told}{more}. {advice}")
+        names = ", ".join(strange[:_MAX_NAMED])
+        problems.append(f"{path}: has columns that {edition.name} lacks, got {names}{more}. {advice}")
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         problems.append(f"{path}: has the column {twice} twice, expected it once. Delete one.")

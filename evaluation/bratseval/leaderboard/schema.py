@@ -8,7 +8,7 @@ from typing import Final
 
 from bratseval.errors import InputError
 
-APPLICATION_ID: Final = 0x42726154  # "BraT": tells the file from anybody else's database
+APPLICATION_ID: Final = 0x42726154  # "BraT": distinguishes the file from any other database
 BUSY_S: Final = 60.0  # how long one process waits for another
 
 # Each entry leads from its position to the next version and is never changed once released.

@@ -92,12 +92,12 @@ def standings_of(ranking: Ranking, published: Sequence[PublishedResult] = ()) ->
 
 def _published(result: PublishedResult, columns: Sequence[Column]) -> StandingRow:
     values = [result.values.get(column.metric, {}).get(column.region) for column in columns]
-    told = [
+    cells = [
         "" if value is None else number(value, 3 if column.larger_is_better else 1)
         for value, column in zip(values, columns, strict=True)
     ]
     name = f"{result.team}, {result.description} ({result.edition}, {result.case_set}; {result.source})"
-    return StandingRow("published", name, ["", "", "", "", *told], published=True)
+    return StandingRow("published", name, ["", "", "", "", *cells], published=True)
 
 
 def _matrix(ranking: Ranking) -> Matrix:

@@ -23,19 +23,19 @@
   }
 
   function all() {
-    const told = {};
-    told[note.dataset.case] = { note: note.value, rating: rating.value };
+    const kept = {};
+    kept[note.dataset.case] = { note: note.value, rating: rating.value };
     try {
       for (let i = 0; i < window.localStorage.length; i += 1) {
         const name = window.localStorage.key(i);
         if (name.startsWith(prefix)) {
-          told[name.slice(prefix.length)] = read(name);
+          kept[name.slice(prefix.length)] = read(name);
         }
       }
     } catch (error) {
       note.title = "Only this case's note could be read.";
     }
-    return { edition: note.dataset.edition, notes: told };
+    return { edition: note.dataset.edition, notes: kept };
   }
 
   const before = read(key);

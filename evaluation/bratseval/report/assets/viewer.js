@@ -10,9 +10,9 @@
   let nv = null;
 
   function colours() {
-    const told = state.difference ? data.differences : data.labels;
+    const shown = state.difference ? data.differences : data.labels;
     const map = { R: [0], G: [0], B: [0], A: [0], I: [0], labels: [""] };
-    for (const entry of told) {
+    for (const entry of shown) {
       map.R.push(entry.rgb[0]);
       map.G.push(entry.rgb[1]);
       map.B.push(entry.rgb[2]);

@@ -129,7 +129,8 @@ def match_region(
     region: str,
     sides: tuple[LabelledMask, LabelledMask],
     dilated: Labels,
-    place: tuple[tuple[int, int, int], int],
+    corner: tuple[int, int, int],
+    total: int,
     tolerances_mm: tuple[float, ...],
 ) -> RegionPair:
     """Prediction and reference of a region, with the components that touch each dilated lesion.
@@ -138,12 +139,14 @@ def match_region(
         region: "WT", "TC", …
         sides: prediction and reference, on one box.
         dilated: (x, y, z), the dilated lesions of the reference, with the same numbers.
-        place: the box's corner (x, y, z), and the number of voxels of the whole volume.
+        corner: the box's first voxel (x, y, z) in the whole volume.
+        total: the number of voxels of the whole volume.
         tolerances_mm: of NSD, if any.
     """
     prediction, reference = sides
     matches = match_lesions(reference.components.labels, dilated, prediction.components.labels)
-    return RegionPair(region, *place, prediction.surfaces.spacing_mm, tolerances_mm, prediction, reference, matches)
+    spacing_mm = prediction.surfaces.spacing_mm
+    return RegionPair(region, corner, total, spacing_mm, tolerances_mm, prediction, reference, matches)
 
 
 def hd95_mm(prediction: MaskSurfaces, reference: MaskSurfaces) -> float:

@@ -51,7 +51,7 @@ def _match(region: str, pair: CroppedPair, edition: Edition, spacing_mm: Spacing
         LabelledMask(MaskSurfaces(masks.prediction, spacing_mm), connected_components(masks.prediction)),
         LabelledMask(MaskSurfaces(masks.reference, spacing_mm), lesions),
     )
-    return match_region(region, sides, dilated, (masks.corner, masks.total), edition.nsd_tolerances_mm)
+    return match_region(region, sides, dilated, masks.corner, masks.total, edition.nsd_tolerances_mm)
 
 
 def _whole_values(pair: RegionPair, penalty_mm: float) -> dict[str, float]:

@@ -59,7 +59,8 @@ def score(
             region,
             (pair.prediction.lesions, pair.reference.lesions),
             pair.dilated,
-            (pair.corner, prediction.size),
+            pair.corner,
+            prediction.size,
             edition.nsd_tolerances_mm,
         )
         rows = rows_of(matched, rules.small_mm3, penalty, spurious_counted=edition.spurious_counted)

@@ -25,7 +25,7 @@ class RankedEntries:
     Attributes:
         added: the number of the entry that was added, or of the one that holds the same scores.
         numbers: of all entries of its table, in the order in which they were added.
-        only_table: whether the leaderboard has no other table.
+        only_table: whether the leaderboard has no other table, so that a command need not name this one.
     """
 
     added: int

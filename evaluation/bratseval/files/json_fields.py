@@ -1,11 +1,18 @@
 """Tables of JSON and TOML files read strictly: every key wanted, every key known."""
 
+import reprlib
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from bratseval.errors import InputError
 from bratseval.files.strict_json import MAX_BYTES, parse_json
+
+# long texts and lists are cut before they are built
+_REPR: Final = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = 100
+_REPR.maxlist = _REPR.maxdict = 50
 
 
 class Fields:
@@ -144,5 +151,5 @@ def read_json(path: Path) -> object:
 
 
 def _short(value: object) -> str:
-    text = value if isinstance(value, str) else repr(value)
+    text = value[:101] if isinstance(value, str) else _REPR.repr(value)
     return text if len(text) <= 100 else f"{text[:97]}..."

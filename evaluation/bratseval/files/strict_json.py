@@ -1,4 +1,9 @@
-"""A JSON file that anybody may have written, read key by key; every problem is reported, not only the first."""
+"""A JSON file that anybody may have written, read key by key; every problem is reported, not only the first.
+
+`json_fields.Fields` stays beside `Findings`: it reads the small files that this project writes itself (a member's
+description, clusters, campaigns), where an unknown key is an error and
+reading stops at the first problem, since later keys depend on earlier ones.
+"""
 
 import json
 import math
@@ -206,5 +211,7 @@ def _short(value: object) -> str:
         return f"a {'list' if isinstance(value, list) else 'table'} of {len(value)}"
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 2**64:
         return "a huge integer"
+    if isinstance(value, str):
+        value = value[:_SHORT]  # before its repr is built
     text = "nothing" if value is None else repr(value)
     return text if len(text) <= _SHORT else f"{text[: _SHORT - 3]}..."

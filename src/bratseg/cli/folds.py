@@ -63,13 +63,14 @@ def _write(
 ) -> None:
     from bratseg.folds.cohort import make_cohort
     from bratseg.folds.files import write_folds
-    from bratseg.postprocess.fit_clusters import COUNTS, fit_clusters
+    from bratseg.postprocess.fit_clusters import COUNTS, VARIANCE, fit_clusters
     from bratseg.radiomics.feature_names import PRESETS
     from bratseg.radiomics.measure import rows_of
 
     counts = arguments.clusters or COUNTS
     preset = PRESETS[arguments.preset]
-    fit = fit_clusters(rows_of(measured), preset, counts=counts, components=arguments.components, seed=arguments.seed)
+    components = VARIANCE if arguments.components is None else arguments.components
+    fit = fit_clusters(rows_of(measured), preset, counts=counts, components=components, seed=arguments.seed)
     cohort = make_cohort(measured, patients, fit, arguments.folds, arguments.seed)
     balances = write_folds(output, cohort, fit)
     print(f"{len(fit.names)} features, {len(fit.components.loadings)} components, {len(fit.cases)} clusters")

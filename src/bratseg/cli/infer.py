@@ -55,7 +55,7 @@ def _infer(arguments: argparse.Namespace) -> int:
     from bratseg.cli.progress import Progress
     from bratseg.inference.config import read_config
     from bratseg.inference.load import load_ensemble
-    from bratseg.inference.run import run_cases, write_report
+    from bratseg.inference.run import Callbacks, run_cases, write_report
     from bratseg.radiomics.features import extractor_problem
 
     config = read_config(arguments.parameters)
@@ -83,15 +83,8 @@ def _infer(arguments: argparse.Namespace) -> int:
                 write_report(arguments.report, results, settings, time.monotonic() - start)
 
         with show:
-            run_cases(
-                found,
-                arguments.output,
-                ensemble,
-                settings,
-                resume=arguments.resume,
-                on_tile=show.tile,
-                on_case=finished,
-            )
+            callbacks = Callbacks(tile=show.tile, case=finished)
+            run_cases(found, arguments.output, ensemble, settings, resume=arguments.resume, callbacks=callbacks)
     return _exit_code(results)
 
 

@@ -84,4 +84,4 @@ def _predict(folder: Path, found: FoundCases, output: Path, domain: Domain, fold
         weights = Path(scratch) / "weights"
         pack(folder, weights, licence="Apache-2.0", domain=domain, folds=[fold])
         with load_ensemble(weights, config, "cpu") as (ensemble, settings):
-            run_cases(found, output, ensemble, settings, resume=False, on_tile=lambda *_: None, on_case=lambda _: None)
+            run_cases(found, output, ensemble, settings)

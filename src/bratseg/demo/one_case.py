@@ -136,15 +136,7 @@ def segment_case(
     """
     folder.predictions.mkdir(parents=True, exist_ok=True)
     with load_ensemble(weights, config, device) as (ensemble, settings):
-        (result,) = run_cases(
-            FoundCases((case,)),
-            folder.predictions,
-            ensemble,
-            settings,
-            resume=False,
-            on_tile=lambda *_: None,
-            on_case=lambda _: None,
-        )
+        (result,) = run_cases(FoundCases((case,)), folder.predictions, ensemble, settings)
     write_report(folder.run_report, [result], settings, result.seconds)
     return DemoSegmentation(result, settings.weights)
 

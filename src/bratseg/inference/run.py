@@ -72,15 +72,31 @@ class Settings:
     device: str
 
 
+def _ignore(*_: object) -> None:
+    """Nobody listens."""
+
+
+@dataclass(frozen=True)
+class Callbacks:
+    """What a run calls as it goes on.
+
+    Attributes:
+        tile: with (member, members, tile, tiles) while a case is computed.
+        case: with each result as it comes.
+    """
+
+    tile: Callable[[int, int, int, int], None] = _ignore
+    case: Callable[[CaseResult], None] = _ignore
+
+
 def run_cases(
     found: FoundCases,
     output: Path,
     ensemble: Ensemble,
     settings: Settings,
     *,
-    resume: bool,
-    on_tile: Callable[[int, int, int, int], None],
-    on_case: Callable[[CaseResult], None],
+    resume: bool = False,
+    callbacks: Callbacks = Callbacks(),
 ) -> list[CaseResult]:
     """Segment every case into `output`/<id>.nii.gz; problems of the input folder come first.
 
@@ -89,21 +105,19 @@ def run_cases(
     Args:
         resume: keep an output that an earlier run with the same inputs, weights and
             settings finished; anything else is done again.
-        on_tile: called with (member, members, tile, tiles) while a case is computed.
-        on_case: called with each result as it comes.
     """
     remove_partial_files(output)
     results = [CaseResult(case, "invalid_input", reason) for case, reason in found.problems.items()]
     for result in results:
-        on_case(result)
+        callbacks.case(result)
     full = ""
     for case in found.cases:
         if full:
             result = CaseResult(case.id, "failed", f"not tried: {full}")
         else:
-            result, full = _run_case(case, output, ensemble, settings, resume=resume, on_tile=on_tile)
+            result, full = _run_case(case, output, ensemble, settings, resume=resume, on_tile=callbacks.tile)
         results.append(result)
-        on_case(result)
+        callbacks.case(result)
     return results
 
 

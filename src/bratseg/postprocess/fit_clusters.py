@@ -63,8 +63,7 @@ def fit_clusters(
     preset: Preset,
     *,
     counts: Sequence[int] = COUNTS,
-    variance: float = VARIANCE,
-    components: int | None = None,
+    components: float = VARIANCE,
     outlier_quantile: float = OUTLIER_QUANTILE,
     seed: int = 0,
 ) -> ClusterFit:
@@ -77,18 +76,18 @@ def fit_clusters(
         counts: the k's tried, from 1. A k is passed over, and the log says so, unless
             it is smaller than the number of cases and finds as many different clusters.
             Where none above 1 is left, all cases are one cluster.
-        variance: above 0, at most 1: part kept by the principal components.
-        components: keep this many instead.
+        components: how many principal components are kept; below 1: as many as explain this part of the variance,
+            as scikit-learn's PCA reads `n_components`.
         seed: of k-means.
 
     Raises:
         InputError: no two cases differ; more components than cases minus one; a count
             or a part out of range; k-means is wanted and scikit-learn not installed.
     """
-    _check(features, counts, variance, components, outlier_quantile)
+    _check(features, counts, components, outlier_quantile)
     kept, scaler = _scaler(features, preset)
     rows = features[:, kept]
-    found = _components(scale(rows, scaler), variance, components)
+    found = _components(scale(rows, scaler), components)
     points = project(rows, scaler, found)
     centroids, silhouettes = _best(points, counts, seed)
     assigned, distances = nearest(points, centroids)
@@ -145,20 +144,17 @@ def nearest(points: Numbers, centroids: Numbers) -> tuple[NDArray[np.intp], Numb
     return closest, distances[np.arange(len(points)), closest]
 
 
-def _check(
-    features: Numbers, counts: Sequence[int], variance: float, components: int | None, outlier_quantile: float
-) -> None:
+def _check(features: Numbers, counts: Sequence[int], components: float, outlier_quantile: float) -> None:
     if features.ndim != 2 or features.shape[1] != len(FEATURE_NAMES) or not np.isfinite(features).all():
         raise ValueError(f"features are {features.shape}, expected (cases, {len(FEATURE_NAMES)}) finite numbers")
     if not counts or min(counts) < 1:
         raise InputError(f"clusters: {list(counts)} can't be tried, expected numbers from 1. Correct them.")
-    for name, value in (("variance", variance), ("outlier quantile", outlier_quantile)):
-        if not 0 < value <= 1:
-            raise InputError(f"{name}: is {value:g}, expected above 0, at most 1. Correct it.")
-    if components is not None and not 1 <= components < len(features):
+    if not 0 < outlier_quantile <= 1:
+        raise InputError(f"outlier quantile: is {outlier_quantile:g}, expected above 0, at most 1. Correct it.")
+    if not (0 < components < 1 or (components == int(components) and 1 <= components < len(features))):
         raise InputError(
-            f"components: {components} of {len(features)} cases can't be had, expected from 1 to one less than cases. "
-            "Keep fewer, or add cases."
+            f"components: {components} of {len(features)} cases can't be had, expected from 1 to one less than cases, "
+            "or a part of the variance below 1. Keep fewer, or add cases."
         )
     if len(np.unique(features, axis=0)) < 2:
         raise InputError(f"clusters: no two of {len(features)} cases differ, expected some that do. Add cases.")
@@ -173,14 +169,15 @@ def _scaler(features: Numbers, preset: Preset) -> tuple[NDArray[np.bool_], Scale
     return kept, Standard(features[:, kept].mean(axis=0), deviation[kept])
 
 
-def _components(scaled: Numbers, variance: float, wanted: int | None) -> Components:
+def _components(scaled: Numbers, wanted: float) -> Components:
     """Principal components of rows; each one's largest loading is positive, so a fit has one sign everywhere."""
     mean = scaled.mean(axis=0)
     _, singular, loadings = np.linalg.svd(scaled - mean, full_matrices=False)
     if scaled.size == 0 or singular[0] <= _ROUNDING * np.linalg.norm(scaled):
         raise InputError(f"clusters: no two of {len(scaled)} cases differ once scaled, expected some. Add cases.")
     ratios = singular**2 / np.sum(singular**2)
-    count = wanted or min(int(np.searchsorted(np.cumsum(ratios), variance)) + 1, len(scaled) - 1)
+    enough = min(int(np.searchsorted(np.cumsum(ratios), wanted)) + 1, len(scaled) - 1)
+    count = enough if wanted < 1 else int(wanted)
     largest = np.take_along_axis(loadings, np.abs(loadings).argmax(axis=1, keepdims=True), axis=1)
     loadings = loadings * np.sign(largest)
     return Components(mean, loadings[:count], tuple(ratios[:count].tolist()))

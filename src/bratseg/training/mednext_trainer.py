@@ -1,7 +1,7 @@
 """MedNeXt in nnU-Net's trainer: a network that a plans file can name, and its trainer."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypedDict, Unpack
 
 import numpy as np
 import torch
@@ -28,14 +28,29 @@ class Decoder(torch.nn.Module):
         self.deep_supervision = deep_supervision
 
 
+class MedNeXtSizes(TypedDict):
+    """The keywords of a plans file.
+
+    Attributes:
+        channels, kernel, blocks, expansion: see `MedNeXtArchitecture`.
+        checkpointing: compute blocks again in the backward pass, to save memory.
+        strides: read by upstream alone; the network always halves four times.
+    """
+
+    channels: int
+    kernel: int
+    blocks: Sequence[int]
+    expansion: Sequence[int]
+    checkpointing: bool
+    strides: Sequence[Sequence[int]]
+
+
 class MedNeXtNetwork(torch.nn.Module):
     """A MedNeXt with all heads, built from the keywords of a plans file, which upstream passes one by one.
 
     Args:
         input_channels, num_classes, deep_supervision: upstream's.
-        channels, kernel, blocks, expansion: see `MedNeXtArchitecture`.
-        checkpointing: compute blocks again in the backward pass, to save memory.
-        strides: upstream reads them from the plans; the network always halves four times.
+        sizes: the plans' `arch_kwargs`.
     """
 
     def __init__(
@@ -43,23 +58,18 @@ class MedNeXtNetwork(torch.nn.Module):
         input_channels: int,
         num_classes: int,
         deep_supervision: bool,
-        *,
-        channels: int,
-        kernel: int,
-        blocks: Sequence[int],
-        expansion: Sequence[int],
-        checkpointing: bool,
-        strides: Sequence[Sequence[int]],  # noqa: ARG002 - see above
+        **sizes: Unpack[MedNeXtSizes],
     ) -> None:
         super().__init__()
-        architecture = MedNeXtArchitecture(channels, kernel, tuple(blocks), tuple(expansion))
+        channels = sizes["channels"]
+        architecture = MedNeXtArchitecture(channels, sizes["kernel"], tuple(sizes["blocks"]), tuple(sizes["expansion"]))
         self.network = build_mednext(architecture, input_channels, num_classes)
         self.network.out_blocks = torch.nn.ModuleList(
             MedNeXtOutBlock(channels * 2**level, num_classes, dim="3d")  # type: ignore[no-untyped-call]  # MONAI
             for level in range(HEADS - 1, 0, -1)
         )
         self.decoder = Decoder(deep_supervision=deep_supervision)
-        self.checkpointing = checkpointing
+        self.checkpointing = sizes["checkpointing"]
 
     def forward(self, images: torch.Tensor) -> torch.Tensor | list[torch.Tensor]:
         """Logits; with deep supervision a list of five, the full resolution first, in training and evaluation."""

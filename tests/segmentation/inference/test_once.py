@@ -46,9 +46,7 @@ def test_an_image_is_hashed_once_in_a_run(
     found = find_cases(tmp_path / "cases")
     (tmp_path / "out").mkdir()
     ensemble = Ensemble(((Bright(), 1.0),), None, 0.5)
-    (result,) = run_cases(
-        found, tmp_path / "out", ensemble, SETTINGS, resume=False, on_tile=lambda *_: None, on_case=lambda _: None
-    )
+    (result,) = run_cases(found, tmp_path / "out", ensemble, SETTINGS)
     assert result.state == "ok"
     assert hashed == Counter(found.cases[0].images.values())  # four files, each once
 

@@ -24,9 +24,7 @@ def run(
 ) -> dict[str, CaseResult]:
     output.mkdir(exist_ok=True)
     ensemble = Ensemble(((member or Bright(), 1.0),), None, 0.5)
-    results = run_cases(
-        find_cases(cases), output, ensemble, settings, resume=resume, on_tile=lambda *_: None, on_case=lambda _: None
-    )
+    results = run_cases(find_cases(cases), output, ensemble, settings, resume=resume)
     return {result.case: result for result in results}
 
 
@@ -265,10 +263,7 @@ def test_shares_weigh_the_members(tmp_path: Path, make_case: Callable[..., Path]
         ensemble = Ensemble(((Bright(), share), (Bright(threshold=1e6), 1 - share)), None, 0.5)
         output = tmp_path / f"out{share}"
         output.mkdir()
-        run_cases(
-            find_cases(tmp_path / "cases"), output, ensemble, SETTINGS,
-            resume=False, on_tile=lambda *_: None, on_case=lambda _: None,
-        )  # fmt: skip
+        run_cases(find_cases(tmp_path / "cases"), output, ensemble, SETTINGS)
         assert read_labels(output / "A.nii.gz").voxels.any() == found
 
 
@@ -282,10 +277,7 @@ def test_a_case_is_preprocessed_once_for_members_with_the_same_recipe(
     members = [Bright(), Bright(), Bright(about=description(spacing=2.0))]
     ensemble = Ensemble(tuple((member, 1.0) for member in members), None, 0.5)
     (tmp_path / "out").mkdir()
-    run_cases(
-        find_cases(tmp_path / "cases"), tmp_path / "out", ensemble, SETTINGS,
-        resume=False, on_tile=lambda *_: None, on_case=lambda _: None,
-    )  # fmt: skip
+    run_cases(find_cases(tmp_path / "cases"), tmp_path / "out", ensemble, SETTINGS)
     assert [recipe.spacing_mm[0] for recipe in calls] == [1.0, 2.0]
 
 

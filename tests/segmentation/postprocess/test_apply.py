@@ -299,10 +299,7 @@ def run(cases: Path, weights: Path, output: Path, *, postprocess: bool = True) -
     output.mkdir()
     config = replace(read_config(), postprocess=postprocess)
     with load_ensemble(weights, config, "cpu") as (ensemble, settings):
-        results = run_cases(
-            find_cases(cases), output, ensemble, settings,
-            resume=False, on_tile=lambda *_: None, on_case=lambda _: None,
-        )  # fmt: skip
+        results = run_cases(find_cases(cases), output, ensemble, settings)
     write_report(output / "report.json", results, settings, 0.0)
     return json.loads((output / "report.json").read_text())["cases"][0]
 

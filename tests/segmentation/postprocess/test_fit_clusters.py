@@ -110,9 +110,10 @@ def test_what_never_varies_is_left_out_when_features_are_standardised_and_only_t
 
 def test_components_keep_the_variance_or_are_as_many_as_asked() -> None:
     rows = np.random.default_rng(0).standard_normal((40, 386))
-    half = fit_clusters(rows, SANE, counts=(1,), variance=0.5).components.variance_ratio
+    half = fit_clusters(rows, SANE, counts=(1,), components=0.5).components.variance_ratio
     assert sum(half) >= 0.5 > sum(half[:-1])
-    assert len(fit_clusters(rows, SANE, counts=(1,), variance=1).components.loadings) == 39  # centred rows have no more
+    nearly_all = fit_clusters(rows, SANE, counts=(1,), components=0.999999)
+    assert len(nearly_all.components.loadings) == 39  # centred rows have no more
     assert len(fit_clusters(rows, SANE, counts=(1,), components=9).components.loadings) == 9
     with pytest.raises(InputError, match="40 of 40 cases can't be had"):
         fit_clusters(rows, SANE, counts=(1,), components=40)
@@ -164,8 +165,8 @@ def test_cases_that_differ_in_length_alone_are_the_same_under_l2() -> None:
     [
         ({"counts": ()}, r"clusters: \[\] can't be tried"),
         ({"counts": (0, 2)}, "expected numbers from 1"),
-        ({"variance": 0}, "variance: is 0, expected above 0, at most 1"),
-        ({"variance": 1.5}, "variance: is 1.5"),
+        ({"components": 1.5}, "components: 1.5 of"),
+        ({"components": -0.5}, "components: -0.5 of"),
         ({"outlier_quantile": 95}, "outlier quantile: is 95"),
         ({"components": 0}, "components: 0 of"),
     ],

@@ -146,9 +146,7 @@ def _is_writable(folder: Path) -> bool:
 
 def _show(scores: "SubmissionScores", output: Path | None) -> None:
     """Print the means to stdout, and to stderr which cases failed, were skipped or have warnings."""
-    from bratseval.results.means_table import means_table
-
-    print(means_table(scores))
+    print(scores)
     if output is None:
         (case,) = scores.cases
         texts = [case.reason, *case.warnings] if case.failed else case.warnings

@@ -77,9 +77,10 @@ class SubmissionScores:
 
     def __str__(self) -> str:
         """The means as a table, a column for each region."""
+        from bratseval.challenge import edition
         from bratseval.results.means_table import means_table
 
-        return means_table(self)
+        return means_table(self.cases, edition(self.edition).with_regions(self.regions))
 
     def to_dicts(self) -> list[dict[str, object]]:
         """A dict for each case: `scan_id`, every number under its column of cases.csv, `state` and `reason`."""

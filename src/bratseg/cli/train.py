@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bratseval.cli.codes import OK
+from bratseval.cli.codes import OK, SOME_FAILED
 from bratseval.errors import UsageError
 from bratseval.extras import INFER, TRAINING, MissingExtraError, require
 
@@ -29,7 +29,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
 
 def _train(arguments: argparse.Namespace) -> int:
     from bratseg.training.campaign import template
-    from bratseg.training.running import run_stages
+    from bratseg.training.running import StageFailedError, run_stages
 
     if arguments.template:
         print(template(), end="")
@@ -43,7 +43,11 @@ def _train(arguments: argparse.Namespace) -> int:
     if arguments.slurm:
         return _slurm(source, folder)
     require(INFER, TRAINING)
-    run_stages(source, folder, arguments.only, _print_stage)
+    try:
+        run_stages(source, folder, arguments.only, _print_stage)
+    except StageFailedError as error:
+        print(error, file=sys.stderr)
+        return SOME_FAILED
     return _finish(source, folder)
 
 

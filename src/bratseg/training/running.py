@@ -25,6 +25,10 @@ _TAIL: Final = 12  # lines of a failed stage's log in the message
 _MAY_CHANGE: Final = ("device", "gpus", "workers", "processes", "data", "splits")  # the last two: their paths
 
 
+class StageFailedError(InputError):
+    """A stage ran and failed; its log says why."""
+
+
 def start_folder(source: Path, folder: Path) -> tuple[Campaign, Layout]:
     """The campaign and the layout of its folder, which keeps a copy of the campaign file.
 
@@ -71,7 +75,8 @@ def run_stages(
         on_stage: called with a stage, "start" or "end", and the seconds it took.
 
     Raises:
-        InputError: a stage failed, one that it needs is not done, or another process runs it.
+        StageFailedError: a stage failed; those before it are done.
+        InputError: a stage that is needed is not done, or another process runs it.
     """
     campaign, layout = start_folder(source, folder)
     stages = stages_of(campaign, layout)
@@ -144,7 +149,7 @@ def _run(source: Path, layout: Layout, stage: Stage, campaign: Campaign) -> floa
                 child.stdin.close()
     if code or not stage.product.exists():
         tail = "\n".join(log.read_text("utf-8", "replace").splitlines()[-_TAIL:])
-        raise InputError(
+        raise StageFailedError(
             f"{log}: {stage.name} ended with exit code {code} and without {stage.product.name}. "
             f"Correct the cause and start again; finished stages are kept. Last lines of the log:\n{tail}"
         )
